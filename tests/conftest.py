@@ -1,0 +1,91 @@
+"""What tests of every room share: a browser, and a page that is watched for foreign requests and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
+    *("--disable-component-update", "--no-first-run", "--disable-quic"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+]
+HERE = {"localhost", "127.0.0.1"}
+INSIDE = {"about", "blob", "data", "file"}
+
+
+@dataclass
+class Watch:
+    """What a page asked of other hosts and complained about; `ignored` are patterns of complaints that are not ours."""
+
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    def requested(self, url: str) -> None:
+        """Note a request that would leave the machine."""
+        parts = urlsplit(url)
+        if parts.scheme not in INSIDE and parts.hostname not in HERE:
+            self.foreign.append(url)
+
+    def told(self, message: ConsoleMessage) -> None:
+        """Note an error on the console."""
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def over(self, context: BrowserContext) -> None:
+        """Watch every page of ``context``."""
+        context.on("request", lambda request: self.requested(request.url))
+        context.on("console", self.told)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+
+    @property
+    def errors(self) -> list[str]:
+        """The complaints that count."""
+        return [text for text in self.complaints if not any(re.search(pattern, text) for pattern in self.ignored)]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium; the test is skipped, with the reason, where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = os.environ.get("SIGMA_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no Chromium here: install Debian's package chromium, or set SIGMA_CHROMIUM to a browser's path")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser
+        asyncio._set_running_loop(loop)
+        browser.close()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """The watch over this test's pages; add to its `ignored` what is known not to be ours."""
+    return Watch()
+
+
+@pytest.fixture
+def watched_page(chromium: Browser, watch: Watch) -> Iterator[Page]:
+    """A page; at the end nothing may have been asked of another host and no error have reached the console.
+
+    Playwright keeps its event loop marked as running for the whole session. It is so only while a page is in use, or
+    whatever calls ``asyncio.run`` in a later test would fail.
+    """
+    asyncio._set_running_loop(chromium._loop)
+    with chromium.new_context(viewport={"width": 1440, "height": 900}) as context:
+        watch.over(context)
+        yield context.new_page()
+    asyncio._set_running_loop(None)
+    assert watch.foreign == []
+    assert watch.errors == []
