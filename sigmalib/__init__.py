@@ -1,0 +1,55 @@
+"""Sigma: a Jupyter-first portfolio-risk and research lab.
+
+The analyst's vocabulary is here, each name imported when it is first used, so that ``import sigmalib`` costs next to
+nothing. In a notebook: ``%load_ext sigmalib``, then ``import sigmalib as sg`` and ``sg.open_book("balanced")``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sigmalib.core import __version__
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_HOME_OF = {
+    "SigmaError": "core.errors",
+    "MarketView": "core.market",
+    "parse_option": "core.instruments",
+    "open_world": "desk.world",
+    "open_book": "desk.book",
+    "import_book": "desk.book",
+    "assess_file": "desk.book",
+    "books": "desk.book",
+    "snapshot": "desk.nightly",
+    "run_report": "desk.publish",
+    "assess": "risk.report",
+    "value_at_risk": "risk.tail",
+    "expected_shortfall": "risk.tail",
+    "bsm_price": "risk.options",
+    "bsm_greeks": "risk.options",
+    "charts": "views",
+    "tables": "views",
+    "performance": "portfolio",
+}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    """The object behind a public name, imported on first use (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'sigmalib' has no attribute {name!r}; it has {', '.join(sorted(_HOME_OF))}")
+    home = import_module(f"sigmalib.{_HOME_OF[name]}")
+    return getattr(home, name) if hasattr(home, name) else import_module(f"{home.__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """What ``%load_ext sigmalib`` does: plots that work offline, and risk reports that show themselves."""
+    import_module("sigmalib.views.extension").load(ipython)

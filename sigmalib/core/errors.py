@@ -1,0 +1,62 @@
+"""The one family of errors, branching by who can act.
+
+SigmaError
+├── InputError              the analyst mends a file, a value or a date      (exit code 2)
+│   └── PositionsRejected   ... row by row: the table of refused rows is inside
+├── DataUnavailable         the source does not have it: ask for less, or another source
+├── WorkspaceError          an operator mends the world: folder, database, port
+└── ReportFailed            a report run failed; its notebook is kept       (exit code 3)
+
+A message names the argument, the value, the rule and the next step. Anything else that rises is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class SigmaError(Exception):
+    """Base of everything Sigma raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(SigmaError, ValueError):
+    """What was asked for cannot be read or makes no sense; the message says what to write instead."""
+
+    exit_code = 2
+
+
+class PositionsRejected(InputError):
+    """A positions file with bad rows; ``rejected`` has line, column, value, rule, fix and reason of each."""
+
+    def __init__(self, source: str, rejected: pd.DataFrame) -> None:
+        self.rejected = rejected
+        shown = "\n".join(f"  {reason}" for reason in rejected["reason"].head(20))
+        more = f"\n  ... and {len(rejected) - 20} more" if len(rejected) > 20 else ""
+        super().__init__(
+            f"{source}: {len(rejected)} problem(s), nothing was imported\n{shown}{more}\n"
+            "Mend the lines above, or import the rest with --skip-bad."
+        )
+
+
+class DataUnavailable(SigmaError):
+    """The source does not have what was asked for; the message names the symbol and the range it does have."""
+
+
+class WorkspaceError(SigmaError):
+    """The workspace, its database or a port is not as it must be; the message says how to mend it."""
+
+
+class ReportFailed(SigmaError):
+    """A report run failed; ``notebook`` is the half-executed notebook that shows where."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, notebook: Path) -> None:
+        self.notebook = notebook
+        super().__init__(message)
