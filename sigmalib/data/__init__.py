@@ -1,0 +1,1 @@
+"""What does the world say? The only room with network, files or database."""

@@ -1,0 +1,89 @@
+"""Gathering: everything that was known of some symbols at a date, as one frozen MarketView."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+
+from sigmalib.core.errors import InputError
+from sigmalib.core.frames import BARS, PROFILES, QUOTES, check
+from sigmalib.core.frames import missing as missing_table
+from sigmalib.core.instruments import parse_option
+from sigmalib.core.market import MarketView
+from sigmalib.core.times import DateLike, last_session, sessions, to_date
+from sigmalib.data.sources import Answer, Source
+
+
+def gather(
+    source: Source,
+    symbols: Sequence[str],
+    as_of: DateLike,
+    *,
+    start: DateLike,
+    benchmark: str,
+    base_currency: str,
+    currencies: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> MarketView:
+    """What ``source`` knew of ``symbols`` and the benchmark from ``start`` to the close of ``as_of``.
+
+    as_of : moved back to the last session. currencies : those of the positions; the base currency needs no rate.
+    options : OSI symbols to ask quotes for, by way of their underlyings' chains.
+    Every session and every symbol asked for is there, in order, NaN where the source has nothing; why is in ``missing``
+    (sorted by symbol). The order of ``symbols`` makes no difference. Raises InputError when ``start`` is after
+    ``as_of``.
+    """
+    first, last = to_date(start), last_session(as_of)
+    if first > last:
+        raise InputError(f"`start` {first} lies after the session {last} of `as_of`; give an earlier start")
+    wanted = pd.Index(sorted({symbol.strip().upper() for symbol in (*symbols, benchmark)}), name="symbol")
+    days = sessions(first, last)
+    bars = source.bars(list(wanted), first, last)
+    prices = check(bars.frame, BARS)
+    rates = source.rates(first, last)
+    fx = source.fx(sorted(set(currencies) - {base_currency}), base_currency, first, last)
+    profiles = source.profiles(list(wanted))
+    quotes = _quotes(source, options, last)
+    return MarketView(
+        as_of=last,
+        closes=_wide(prices["close"], days, wanted),
+        adjusted=_wide(prices["adjusted_close"], days, wanted),
+        rates=rates.frame["rate"],
+        fx=fx.frame.reindex(days),
+        profiles=check(profiles.frame, PROFILES).reindex(wanted),
+        benchmark=benchmark.strip().upper(),
+        base_currency=base_currency,
+        source=source.name,
+        quotes=check(quotes.frame, QUOTES),
+        missing=_together([answer.missing for answer in (bars, rates, fx, profiles, quotes)]),
+    )
+
+
+def _wide(prices: pd.Series, days: pd.DatetimeIndex, symbols: pd.Index) -> pd.DataFrame:
+    """Prices (session x symbol) of all ``days``, so that a session without a price is a NaN and not a shorter table."""
+    return prices.unstack("symbol").reindex(index=days, columns=symbols).astype("float64")
+
+
+def _quotes(source: Source, options: Sequence[str], as_of: date) -> Answer:
+    """The quotes of the contracts asked for, and what there is none of."""
+    contracts = [parse_option(symbol) for symbol in sorted(set(options))]
+    wanted = {contract.symbol for contract in contracts}
+    chains = {name: source.option_chain(name, as_of) for name in sorted({c.underlying for c in contracts})}
+    quoted = [chain.frame for chain in chains.values() if len(chain.frame)]
+    frame = pd.concat(quoted).sort_index() if quoted else QUOTES.empty()
+    frame = frame[frame.index.get_level_values("symbol").isin(wanted)]
+    held = set(frame.index.get_level_values("symbol"))
+    answered = {name for name, chain in chains.items() if len(chain.frame)}
+    gaps = [(c.symbol, "quote", f"no quote of {c.symbol} on {as_of}") for c in contracts
+            if c.underlying in answered and c.symbol not in held]  # fmt: skip
+    return Answer(frame, _together([missing_table(*gaps), *(chain.missing for chain in chains.values())]))
+
+
+def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One MISSING table, each row once, by symbol and kind."""
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return missing_table()
+    return pd.concat(filled).drop_duplicates().sort_values(["symbol", "what", "reason"], ignore_index=True)
