@@ -1,0 +1,49 @@
+"""Groups: the book by kind, tag, strategy or sector."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import pandas as pd
+
+Key = Literal["kind", "tag", "strategy", "sector", "underlying"]
+KEYS: tuple[Key, ...] = get_args(Key)
+NONE = "(none)"
+
+COLUMNS = [
+    *("positions", "market_value", "long", "short", "gross", "net", "delta_adjusted_exposure"),
+    *("pnl_day", "pnl_total", "weight", "es_contribution", "unknown"),
+]
+
+
+def members(holdings: pd.DataFrame, key: Key) -> pd.Series:
+    """The group of each holding; one with several tags appears once for each (its index repeats)."""
+    if key == "tag":
+        return holdings["tags"].map(lambda tags: list(tags) or [NONE]).explode().astype("str").rename("tag")
+    labels = holdings[key].astype("str")
+    return labels.where(labels.notna() & (labels != ""), NONE).rename(key)
+
+
+def by(holdings: pd.DataFrame, key: Key) -> pd.DataFrame:
+    """Sums of the book by group, in base currency, largest gross exposure first.
+
+    Returns (group) x positions, market_value, long, short, gross, net, delta_adjusted_exposure, pnl_day, pnl_total,
+    weight, es_contribution (part of the book's expected shortfall at 95 %), unknown (holdings whose market value is
+    unknown and so not in the sums). Kinds, strategies and sectors add up to the book; tags overlap and need not.
+    """
+    labels = members(holdings, key)
+    rows = holdings.loc[labels.index].reset_index(drop=True)
+    rows = rows.assign(
+        positions=1,
+        long=rows["exposure"].clip(lower=0),
+        short=rows["exposure"].clip(upper=0),
+        gross=rows["exposure"].abs(),
+        net=rows["exposure"],
+        unknown=rows["market_value"].isna().astype(int),
+    )
+    return (
+        rows.groupby(labels.to_numpy())[COLUMNS]
+        .sum(min_count=1)
+        .rename_axis(key)
+        .sort_values("gross", ascending=False, kind="stable")
+    )

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import empyrical
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sigmalib.core.errors import InputError
+from sigmalib.portfolio import performance
+
+RANDOM = np.random.default_rng(11).normal(0.0004, 0.01, (40, 756))
+
+
+@pytest.mark.parametrize("returns", RANDOM)
+def test_ratios_agree_with_empyrical(returns):
+    series = pd.Series(returns)
+    assert performance.sharpe_ratio(series) == pytest.approx(empyrical.sharpe_ratio(series), rel=1e-10)
+    assert performance.sortino_ratio(series) == pytest.approx(empyrical.sortino_ratio(series), rel=1e-10)
+    assert performance.cagr(series) == pytest.approx(empyrical.annual_return(series), rel=1e-10)
+    assert performance.max_drawdown(series) == pytest.approx(-empyrical.max_drawdown(series), rel=1e-10)
+    assert performance.calmar_ratio(series) == pytest.approx(empyrical.calmar_ratio(series), rel=1e-10)
+    assert performance.annualised_volatility(series) == pytest.approx(empyrical.annual_volatility(series), rel=1e-10)
+
+
+def test_beta_agrees_with_empyrical():
+    own, market = pd.Series(RANDOM[0]), pd.Series(RANDOM[1])
+    assert performance.beta(own, market) == pytest.approx(empyrical.beta(own, market), rel=1e-9)
+
+
+def test_beta_takes_only_the_dates_both_have():
+    days = pd.date_range("2022-01-03", periods=10)
+    market = pd.Series(RANDOM[0][:10], index=days)
+    own = (2 * market).iloc[3:]
+    assert performance.beta(own, market) == pytest.approx(2.0)
+
+
+def test_beta_to_a_series_of_risk_free_rates_is_of_excess_returns():
+    days = pd.date_range("2022-01-03", periods=60)
+    market, rates = pd.Series(RANDOM[0][:60], index=days), pd.Series(np.linspace(0, 0.05, 60), index=days)
+    free = performance.per_period(rates)
+    own = free + 1.5 * (market - free)
+    assert performance.beta(own, market, risk_free=rates) == pytest.approx(1.5)
+
+
+def test_the_loss_of_the_first_day_is_a_drawdown():
+    assert performance.max_drawdown([-0.1, 0.05]) == pytest.approx(0.1)
+
+
+def test_a_rising_series_has_no_drawdown_and_no_calmar_ratio():
+    assert performance.max_drawdown([0.01, 0.02]) == 0.0
+    assert np.isnan(performance.calmar_ratio([0.01, 0.02]))
+
+
+def test_a_constant_series_has_no_sharpe_ratio():
+    assert np.isnan(performance.sharpe_ratio([0.01] * 100))
+
+
+def test_lost_wealth_has_no_growth_rate():
+    assert np.isnan(performance.cagr([0.1, -1.0]))
+    assert np.isnan(performance.max_drawdown([0.1, -1.5]))
+
+
+@pytest.mark.parametrize(
+    "ratio", ["sharpe_ratio", "sortino_ratio", "cagr", "annualised_volatility", "max_drawdown", "calmar_ratio"]
+)
+def test_without_returns_every_ratio_is_unknown(ratio):
+    assert np.isnan(getattr(performance, ratio)([]))
+
+
+def test_unknown_returns_are_refused_and_counted():
+    with pytest.raises(InputError, match="1 unknown"):
+        performance.sharpe_ratio([0.1, np.nan])
+
+
+def test_series_of_different_length_are_refused():
+    with pytest.raises(InputError, match="3 periods, `benchmark` 2"):
+        performance.beta([0.1, 0.2, 0.3], [0.1, 0.2])
+
+
+def test_a_table_is_refused():
+    with pytest.raises(InputError, match="one column at a time"):
+        performance.cagr([[0.1], [0.2]])
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=50))
+def test_drawdown_lies_between_zero_and_one(returns):
+    assert 0.0 <= performance.max_drawdown(returns) < 1.0
