@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sigmalib.core.frames import MISSING
+from sigmalib.core.instruments import parse_option
+from sigmalib.portfolio.proforma import apply
+from sigmalib.risk.report import assess
+from tests.markets import AS_OF, book, market
+
+DAY = pd.Timestamp(AS_OF)
+STOCKS = (("AAA", 100, 90, "2022-01-03"), ("BBB", -50, 90, "2022-01-03"), ("CASH", 20_000, 1, "2022-01-03"))
+OPTIONS = (("AAA230317P00090000", 4, 5, "2022-10-03"), ("BBB230317C00110000", -2, 5, "2022-10-03"))
+
+
+def test_the_numbers_of_a_stock_book_are_those_of_its_hypothetical_history():
+    view = market()
+    report = assess(book(*STOCKS), view)
+    moves = view.returns.iloc[-500:]
+    prices = view.closes.loc[DAY]
+    pnl = 100 * prices["AAA"] * moves["AAA"] - 50 * prices["BBB"] * moves["BBB"]
+    nav = 100 * prices["AAA"] - 50 * prices["BBB"] + 20_000
+    ordered = np.sort(pnl)
+    assert report.valuation.nav == pytest.approx(nav)
+    assert report.tails.loc[0.95, "var"] == pytest.approx(-ordered[24])
+    assert report.tails.loc[0.99, "es"] == pytest.approx(-ordered[:5].mean())
+    assert report.volatility == pytest.approx((pnl / nav).std(ddof=1) * np.sqrt(252))
+
+
+def test_the_empty_list_of_trades_changes_no_bit_of_the_report():
+    view, positions = market(), book(*STOCKS, *OPTIONS)
+    before = assess(positions, view)
+    after = assess(apply(positions, [], as_of=AS_OF), view)
+    assert after.to_dict() == before.to_dict()
+    pd.testing.assert_series_equal(after.scenarios, before.scenarios, check_exact=True)
+    pd.testing.assert_frame_equal(after.holdings, before.holdings, check_exact=True)
+
+
+def test_the_order_of_positions_is_immaterial():
+    view, positions = market(), book(*STOCKS, *OPTIONS)
+    shuffled = positions.sample(frac=1, random_state=3).reset_index(drop=True)
+    first, second = assess(positions, view), assess(shuffled, view)
+    assert second.tails.to_numpy() == pytest.approx(first.tails.to_numpy(), rel=1e-12)
+    assert second.exposure.net == pytest.approx(first.exposure.net, rel=1e-12)
+
+
+def test_splitting_a_position_in_two_changes_nothing():
+    view = market()
+    whole = assess(book(("AAA", 100, 90, "2022-01-03")), view)
+    halves = assess(book(("AAA", 60, 90, "2022-01-03"), ("AAA", 40, 90, "2022-01-04")), view)
+    assert halves.tails.to_numpy() == pytest.approx(whole.tails.to_numpy(), rel=1e-12)
+    assert halves.valuation.market_value == pytest.approx(whole.valuation.market_value)
+
+
+def test_long_options_lose_at_most_their_value():
+    report = assess(book(OPTIONS[0]), market())
+    assert report.scenarios.min() >= -report.valuation.market_value - 1e-9
+
+
+def test_an_empty_book_holds_nothing_and_can_lose_nothing():
+    numbers = assess(book(), market()).to_dict()
+    assert numbers["market_value"] == 0
+    assert numbers["exposure"] == {"long": 0, "short": 0, "gross": 0, "net": 0}
+    assert numbers["var"] == {"95": 0, "99": 0}
+    assert np.isnan(numbers["volatility"])
+    assert np.isnan(numbers["beta"])
+    assert "the book holds nothing at the as-of" in numbers["notes"]
+
+
+def test_an_expired_option_is_left_out_and_listed():
+    report = assess(book(STOCKS[0], ("AAA221216C00100000", 1, 5, "2022-10-03")), market())
+    assert report.holdings["symbol"].tolist() == ["AAA"]
+    assert report.left_out["symbol"].tolist() == ["AAA221216C00100000"]
+    assert "expired on 2022-12-16" in report.left_out["reason"].iloc[0]
+
+
+def test_positions_entered_after_the_as_of_are_left_out_and_listed():
+    report = assess(book(*STOCKS, ("AAA", 1, 5, "2022-12-20")), market().until("2022-12-01"))
+    assert report.left_out["symbol"].tolist() == ["AAA"]
+    assert "after the as-of 2022-12-01" in report.left_out["reason"].iloc[0]
+
+
+def test_one_missing_close_drops_its_two_scenarios_and_is_listed():
+    view = market()
+    view.closes.loc["2022-06-01", "AAA"] = np.nan
+    report = assess(book(*STOCKS), view)
+    assert len(report.scenarios) == 498
+    assert report.missing.to_dict("records") == [
+        {
+            "symbol": "AAA",
+            "what": "history",
+            "reason": "no return on 2 of the last 500 sessions, latest 2022-06-02",
+        }
+    ]
+    assert any("498 scenarios instead of 500" in note for note in report.notes)
+
+
+def test_a_position_without_a_price_is_in_no_total_and_the_report_says_it_is_partial():
+    view = market()
+    view.closes.loc[DAY, "AAA"] = np.nan
+    report = assess(book(*STOCKS), view)
+    whole = assess(book(*STOCKS[1:]), view)
+    assert report.valuation.market_value == pytest.approx(whole.valuation.market_value)
+    assert report.tails.to_numpy() == pytest.approx(whole.tails.to_numpy())
+    assert report.notes[0].startswith("partial: 1 position(s)")
+    assert not report.to_dict()["complete"]
+
+
+def test_a_missing_benchmark_leaves_only_beta_unknown():
+    view = market()
+    view.closes["IDX"] = np.nan
+    report = assess(book(*STOCKS), view)
+    assert np.isnan(report.beta)
+    assert report.volatility > 0
+
+
+def test_an_unknown_rate_leaves_options_unpriced_and_listed():
+    view = market(rate=float("nan"))
+    report = assess(book(*STOCKS, OPTIONS[0]), view)
+    assert report.holdings.set_index("symbol")["price"].isna()[OPTIONS[0][0]]
+    assert "interest rate or dividend yield is known" in report.missing["reason"].iloc[0]
+
+
+def test_nothing_later_than_the_as_of_gets_into_a_report():
+    view, positions = market(), book(*STOCKS, OPTIONS[0])
+    early = view.until("2022-11-30")
+    changed = market()
+    changed.closes.loc["2022-12-01":] *= 3
+    assert assess(positions, changed.until("2022-11-30")).to_dict() == assess(positions, early).to_dict()
+
+
+def test_every_number_has_a_convention():
+    numbers = assess(book(*STOCKS, *OPTIONS), market()).to_dict()
+    named = {
+        "market_value",
+        "nav",
+        "exposure",
+        "delta_adjusted",
+        "pnl",
+        "var",
+        "es",
+        "volatility",
+        "beta",
+        "max_drawdown",
+    }
+    assert named <= set(numbers["conventions"])
+    assert numbers["conventions"]["volatility_shock"] == "none"
+
+
+def test_missing_tables_keep_their_contract():
+    assert list(assess(book(), market()).missing.columns) == MISSING.names
+    assert parse_option(OPTIONS[0][0]).style == "American"
