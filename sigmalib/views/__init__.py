@@ -1,0 +1,1 @@
+"""How does it look? The only room that draws."""

@@ -1,0 +1,61 @@
+"""Cards: the few numbers a reader sees first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Literal, NamedTuple
+
+from sigmalib.risk.report import RiskReport
+from sigmalib.views.formats import compact_money, number
+
+Measure = Literal["Notional", "Delta-adjusted"]
+MEASURES: tuple[Measure, ...] = ("Notional", "Delta-adjusted")
+
+
+class Card(NamedTuple):
+    """A label, a number, and what stands small below it; ``sign`` colours the number as a gain or a loss."""
+
+    label: str
+    value: str
+    detail: str
+    sign: float = 0.0
+
+
+def headline_cards(data: RiskReport, measure: Measure = "Notional") -> list[Card]:
+    """Value, P&L, long, short, gross, net and tail risk, in base currency and as a share of NAV."""
+    valued = data.valuation
+    base = valued.base or float("nan")
+    exposure = data.exposure if measure == "Notional" else data.delta_adjusted
+    nav_known = valued.base_name == "NAV"
+    worth = valued.nav if nav_known else valued.market_value
+    detail = f"{compact_money(valued.cash)} in cash" if nav_known else "market value; no cash row"
+
+    def share(amount: float) -> str:
+        return f"{number(amount / base, 'percent')} of {'NAV' if nav_known else 'gross'}"
+
+    cards = [Card("Net asset value" if nav_known else "Market value", compact_money(worth), detail)]
+    for label, amount in (("P&L day", valued.pnl_day), ("P&L total", valued.pnl_total)):
+        cards.append(Card(label, _signed(amount), number(amount / base, "signed_percent"), amount))
+    for side, amount in exposure.to_dict().items():
+        cards.append(Card(f"{side.title()} exposure", compact_money(amount), share(amount)))
+    loss, level = data.tails["var"].iloc[0], data.tails.index[0]
+    cards.append(Card(f"VaR {level:.0%}, 1 day", compact_money(loss), share(loss)))
+    return cards
+
+
+def cards_html(cards: Sequence[Card]) -> str:
+    """The cards side by side, as many in a row as there is room for."""
+    return f"<div class='sigma-cards'>{''.join(map(_card, cards))}</div>"
+
+
+def _card(card: Card) -> str:
+    sign = " gain" if card.sign > 0 else " loss" if card.sign < 0 else ""
+    return (
+        f"<div class='sigma-card'><div class='label'>{escape(card.label)}</div>"
+        f"<div class='value{sign}'>{escape(card.value)}</div><div class='detail'>{escape(card.detail)}</div></div>"
+    )
+
+
+def _signed(amount: float) -> str:
+    return f"+{compact_money(amount)}" if amount > 0 else compact_money(amount)

@@ -1,0 +1,85 @@
+"""The page shell: every dashboard stands in it, and one that raises shows an error card instead of a blank."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import ClassVar
+
+import panel as pn
+from panel_material_ui.template.base import Page
+
+from sigmalib.core.errors import SigmaError
+
+log = logging.getLogger(__name__)
+
+
+class PageViewer(pn.viewable.Viewer):
+    """A viewer that can be served; ``in_address`` are the parameters that stand in the page's address, by name."""
+
+    in_address: ClassVar[dict[str, str]] = {}
+
+
+_COMMON = {
+    "typography": {"button": {"textTransform": "none"}, "fontSize": 13},
+    "components": {
+        "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#1f5fae", "color": "#fff"}}},
+        "MuiToggleButton": {"styleOverrides": {"root": {"whiteSpace": "nowrap", "padding": "5px 14px"}}},
+        "MuiTab": {"styleOverrides": {"root": {"textTransform": "none", "fontSize": "15px"}}},
+    },
+}
+THEME = {
+    mode: {**_COMMON, "palette": {"primary": {"main": primary}}}
+    for mode, primary in (("light", "#1f5fae"), ("dark", "#6aa5ee"))
+}
+
+
+@cache
+def stylesheet() -> str:
+    """The one style sheet of cards, tables and remarks."""
+    return (Path(__file__).parent / "sigma.css").read_text(encoding="utf-8")
+
+
+def html(markup: str) -> pn.pane.HTML:
+    """Markup in the house's style, as wide as there is room."""
+    return pn.pane.HTML(markup, stylesheets=[stylesheet()], sizing_mode="stretch_width", margin=(4, 10))
+
+
+def serve(title: str, build: Callable[[], PageViewer]) -> Page:
+    """Make ``build()``'s result the page that this session serves.
+
+    What goes wrong while it is built is logged and shown as a card that says what to do next.
+    """
+    pn.extension("tabulator", notifications=True, throttled=True)
+    page = Page(
+        title=f"Sigma: {title}",
+        main=[_built(build)],
+        favicon=str(Path(__file__).parent / "favicon.svg"),
+        theme_config=THEME,
+        main_width="1500px",
+    )
+    return page.servable()
+
+
+def error_card(error: Exception) -> pn.pane.HTML:
+    """A card that says what went wrong: the message of our own errors, or that it is a bug and where to look."""
+    told = (
+        str(error) if isinstance(error, SigmaError) else f"{type(error).__name__}: {error}. The server's log has more."
+    )
+    return html(
+        f"<div class='sigma-banner error' role='alert'><b>This page could not be shown.</b><br>{escape(told)}</div>"
+    )
+
+
+def _built(build: Callable[[], PageViewer]) -> pn.viewable.ServableMixin:
+    try:
+        viewer = build()
+        if pn.state.location:  # what is chosen stands in the address, to be sent to a colleague
+            pn.state.location.sync(viewer, viewer.in_address)
+        return pn.panel(viewer)  # a viewer draws itself here, where its errors are caught
+    except Exception as error:  # the boundary of a page: whatever it is, the reader is told
+        log.exception("a page could not be built")
+        return error_card(error)

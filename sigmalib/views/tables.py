@@ -1,0 +1,253 @@
+"""Tables: which columns a reader sees, their headings and formats; drawn as HTML here and as widgets on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from sigmalib.core import __version__
+from sigmalib.portfolio import groups
+from sigmalib.risk.report import RiskReport
+from sigmalib.views.cards import cards_html, headline_cards
+from sigmalib.views.formats import Kind, number
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a picture of a table: where it comes from, its heading, and the kind of its values."""
+
+    name: str
+    title: str
+    kind: Kind = "text"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column is aligned right."""
+        return self.kind not in ("text", "list", "date")
+
+
+TableSpec = tuple[Column, ...]
+
+
+class Html(str):
+    """Markup that a notebook shows as such."""
+
+    def _repr_html_(self) -> str:
+        return self
+
+
+HOLDINGS_TABLE: TableSpec = (
+    Column("symbol", "Position"),
+    Column("kind", "Kind"),
+    Column("quantity", "Quantity", "quantity"),
+    Column("entry_price", "Entry", "price"),
+    Column("price", "Price", "price"),
+    Column("price_source", "Source"),
+    Column("market_value", "Value", "money"),
+    Column("weight", "Weight", "percent"),
+    Column("exposure", "Exposure", "money"),
+    Column("delta_adjusted_exposure", "Delta-adjusted", "money"),
+    Column("pnl_day", "P&L day", "signed_money"),
+    Column("pnl_total", "P&L total", "signed_money"),
+    Column("sector", "Sector"),
+    Column("strategy", "Strategy"),
+    Column("tags", "Tags", "list"),
+)
+GROUP_TABLE: TableSpec = (
+    Column("positions", "Positions", "quantity"),
+    Column("market_value", "Value", "money"),
+    Column("weight", "Weight", "percent"),
+    Column("long", "Long", "money"),
+    Column("short", "Short", "money"),
+    Column("gross", "Gross", "money"),
+    Column("net", "Net", "money"),
+    Column("delta_adjusted_exposure", "Delta-adjusted", "money"),
+    Column("pnl_day", "P&L day", "signed_money"),
+    Column("pnl_total", "P&L total", "signed_money"),
+)
+WORST_DAYS_TABLE: TableSpec = (
+    Column("session", "Session", "date"),
+    Column("pnl", "P&L", "signed_money"),
+    Column("share", "of NAV", "signed_percent"),
+    Column("benchmark", "Benchmark", "signed_percent"),
+)
+MISSING_TABLE: TableSpec = (Column("symbol", "Symbol"), Column("what", "What is missing"), Column("reason", "Why"))
+LEFT_OUT_TABLE: TableSpec = (Column("symbol", "Position"), Column("reason", "Why it is left out"))
+TAIL_TABLE: TableSpec = (
+    Column("symbol", "Position"),
+    Column("strategy", "Strategy"),
+    Column("market_value", "Value", "money"),
+    Column("delta_adjusted_exposure", "Delta-adjusted", "money"),
+    Column("es_contribution", "Part of ES 95 %", "signed_money"),
+)
+CONVENTIONS_TABLE: TableSpec = (Column("name", "Number"), Column("convention", "Convention"))
+
+
+def formatted(data: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """``data`` as text under its headings, in the order of ``spec``; a column the table lacks is left out."""
+    shown = [column for column in spec if column.name in data]
+    return pd.DataFrame(
+        {column.title: [number(item, column.kind) for item in data[column.name]] for column in shown}, index=data.index
+    )
+
+
+def table_html(data: pd.DataFrame, spec: TableSpec, *, label: str | None = None) -> Html:
+    """``data`` as an HTML table; numbers to the right, gains and losses coloured, every text escaped.
+
+    label : heading of the index, when the index is to be shown as the first column.
+    """
+    shown = [column for column in spec if column.name in data]
+    index_head = [f"<th>{escape(label)}</th>"] if label else []
+    head = index_head + [f"<th{_aligned(column)}>{escape(column.title)}</th>" for column in shown]
+    rows = [
+        "<tr>" + (f"<td>{escape(str(name))}</td>" if label else "") + "".join(map(_cell, shown, row)) + "</tr>"
+        for name, row in zip(data.index, data[[column.name for column in shown]].itertuples(index=False), strict=True)
+    ]
+    return _table(head, "".join(rows))
+
+
+def figures(data: RiskReport) -> pd.DataFrame:
+    """The headline numbers of a report as text: measure, value, and its share of NAV (or of what stands in for it)."""
+    valued = data.valuation
+    money = {
+        "Market value": valued.market_value,
+        "Cash": valued.cash,
+        "Net asset value": valued.nav,
+        **{f"Exposure {name}": item for name, item in data.exposure.to_dict().items()},
+        **{f"Delta-adjusted {name}": item for name, item in data.delta_adjusted.to_dict().items()},
+        "P&L day": valued.pnl_day,
+        "P&L total": valued.pnl_total,
+        **{f"VaR {level:.0%}, 1 day": item for level, item in data.tails["var"].items()},
+        **{f"Expected shortfall {level:.0%}, 1 day": item for level, item in data.tails["es"].items()},
+    }
+    base = valued.base or np.nan
+    rows = [(name, number(item, "money"), number(item / base, "percent")) for name, item in money.items()]
+    rows += [
+        ("Volatility a year", "", number(data.volatility, "percent")),
+        (f"Beta to {data.benchmark}", number(data.beta, "ratio"), ""),
+        ("Maximum drawdown, hypothetical", "", number(data.max_drawdown, "percent")),
+    ]
+    return pd.DataFrame(rows, columns=["Measure", data.base_currency, f"of {valued.base_name}"])
+
+
+def text_table_html(data: pd.DataFrame) -> Html:
+    """A table whose cells are text already: the first column to the left, the others to the right."""
+    sides = ["", *[" class='number'"] * (data.shape[1] - 1)]
+    head = [f"<th{side}>{escape(str(name))}</th>" for side, name in zip(sides, data.columns, strict=True)]
+    rows = [
+        "".join(f"<td{side}>{escape(str(item))}</td>" for side, item in zip(sides, row, strict=True))
+        for row in data.itertuples(index=False)
+    ]
+    return _table(head, "".join(f"<tr>{row}</tr>" for row in rows))
+
+
+def holdings_table(data: RiskReport) -> Html:
+    """The positions with price, value, exposure and P&L, largest value first."""
+    return table_html(data.holdings.sort_values("market_value", key=abs, ascending=False), HOLDINGS_TABLE)
+
+
+def group_table(data: RiskReport, key: groups.Key) -> Html:
+    """The book's sums by kind, tag, strategy or sector."""
+    return table_html(data.by(key), GROUP_TABLE, label=key.title())
+
+
+def figures_table(data: RiskReport) -> Html:
+    """The headline numbers, in base currency and as a share of NAV."""
+    return text_table_html(figures(data))
+
+
+def tail_table(data: RiskReport) -> Html:
+    """Each position's part of the expected shortfall at 95 %, largest first; the parts add up to the book's."""
+    largest = data.holdings.sort_values("es_contribution", ascending=False)
+    return table_html(largest[largest["es_contribution"] != 0], TAIL_TABLE)
+
+
+def remarks(data: RiskReport) -> Html:
+    """What to know before trusting the numbers: notes, what is missing, and what was left out and why."""
+    notes = "".join(f"<li>{escape(note)}</li>" for note in data.notes)
+    parts = [f"<ul class='sigma-notes'>{notes}</ul>" if notes else ""]
+    parts += [table_html(data.missing, MISSING_TABLE)] if len(data.missing) else []
+    parts += [table_html(data.left_out, LEFT_OUT_TABLE)] if len(data.left_out) else []
+    return Html("".join(parts) or "<p>Nothing is missing: every position has a price and a full history.</p>")
+
+
+def worst_days(data: RiskReport, count: int = 5) -> Html:
+    """The sessions whose moves would cost today's book most, with the benchmark's return beside."""
+    worst = pd.DataFrame({"pnl": data.scenarios, "benchmark": data.benchmark_returns}).nsmallest(count, "pnl")
+    rows = worst.assign(session=worst.index, share=worst["pnl"] / (data.valuation.base or np.nan))
+    return table_html(rows, WORST_DAYS_TABLE)
+
+
+def cards(data: RiskReport) -> Html:
+    """The headline numbers as cards."""
+    return Html(cards_html(headline_cards(data)))
+
+
+def heading(name: str, data: RiskReport) -> Html:
+    """The book's name, its as-of and currency."""
+    return Html(f"<p class='sigma-heading'><b>{escape(name)}</b>, close of {data.as_of}, {data.base_currency}</p>")
+
+
+def made_from(name: str, data: RiskReport) -> Html:
+    """How to make this again: data fingerprint, version, and the command."""
+    command = f"sigma report run daily_risk --book {name} --as-of {data.as_of}"
+    return Html(
+        f"<p class='sigma-made'>Data {data.fingerprint}, sigmalib {__version__}. Make it again: "
+        f"<code>{escape(command)}</code></p>"
+    )
+
+
+def conventions_table(data: RiskReport) -> Html:
+    """The convention behind each number."""
+    rows = pd.DataFrame(list(data.conventions.items()), columns=["name", "convention"])
+    return table_html(rows, CONVENTIONS_TABLE)
+
+
+def finding(data: RiskReport) -> Html:
+    """The report in three sentences, with its numbers and its date."""
+    valued, currency = data.valuation, data.base_currency
+    loss, mean_loss = data.tails.iloc[0]
+    worth = valued.nav if valued.base_name == "NAV" else valued.market_value
+    largest = data.by("underlying")["es_contribution"].sort_values(ascending=False)
+    source = (
+        f" The largest part comes from {largest.index[0]} ({_share(largest.iloc[0], mean_loss)})."
+        if len(largest)
+        else ""
+    )
+    return Html(
+        f"<p class='sigma-finding'>At the close of {data.as_of} the book was worth {number(worth, 'money')} "
+        f"{currency}, {number(valued.pnl_day, 'signed_money')} on the day. On one day in twenty it would have lost "
+        f"{number(loss, 'money')} {currency} or more ({_share(loss, valued.base)} of {valued.base_name}), and "
+        f"{number(mean_loss, 'money')} on average of such days.{escape(source)}</p>"
+    )
+
+
+def report_html(report: RiskReport) -> str:
+    """A risk report as it shows itself in a notebook: remarks, headline numbers."""
+    return f"<p><b>As of {report.as_of}</b>, {report.base_currency}</p>{figures_table(report)}{remarks(report)}"
+
+
+def _share(amount: float, of: float) -> str:
+    return number(amount / of if of else float("nan"), "percent")
+
+
+def _table(head: Sequence[str], body: str) -> Html:
+    body = body or f"<tr><td colspan='{len(head)}'>nothing</td></tr>"
+    return Html(
+        f"<div class='sigma-table'><table><thead><tr>{''.join(head)}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _aligned(column: Column) -> str:
+    return " class='number'" if column.numeric else ""
+
+
+def _cell(column: Column, value: object) -> str:
+    sign = ""
+    if column.kind.startswith("signed") and isinstance(value, float) and not np.isnan(value) and value != 0:
+        sign = " gain" if value > 0 else " loss"
+    return f"<td class='{'number' if column.numeric else 'text'}{sign}'>{escape(number(value, column.kind))}</td>"

@@ -1,0 +1,154 @@
+"""Viewers: the state of a page and what it shows; the desk functions are given from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from html import escape
+from typing import Any, ClassVar
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from sigmalib.core.errors import SigmaError
+from sigmalib.views import charts, tables
+from sigmalib.views.cards import MEASURES, cards_html, headline_cards
+from sigmalib.views.page import PageViewer, html
+from sigmalib.views.widgets import table
+
+GROUPINGS = {"Individually": None, "By kind": "kind", "By strategy": "strategy"}
+PLAIN = {"size": "small", "margin": 0, "description": ""}
+STRETCH = {"sizing_mode": "stretch_width"}
+
+
+class PortfolioViewer(PageViewer):
+    """One book at one date: cards, positions, performance, exposure and risk.
+
+    open_book : (name, as_of) -> the desk's Book; the viewer only reads its ``report`` and ``history``.
+    """
+
+    in_address: ClassVar[dict[str, str]] = {"book": "book", "as_of": "as_of", "grouping": "grouping"}
+
+    book: Any = param.Selector(doc="Name of the book shown")
+    as_of = param.Date(doc="Session asked for; the report says which one it is as of")
+    measure: Any = param.Selector(default=MEASURES[0], objects=list(MEASURES), doc="How options count in exposures")
+    grouping: Any = param.Selector(default="Individually", objects=list(GROUPINGS), doc="How positions are grouped")
+    opened = param.Parameter(doc="The desk's Book, or None when it could not be opened")
+    trouble = param.String(doc="Why the book could not be opened; blank when it was")
+
+    def __init__(
+        self, *, open_book: Callable[[str, date], Any], books: Sequence[str], first: date, last: date, **params: Any
+    ) -> None:
+        self._open_book = open_book
+        self._bounds = (first, last)
+        self.param.book.objects = list(books)
+        super().__init__(book=params.pop("book", books[0]), as_of=params.pop("as_of", last), **params)
+        self._reopen()
+
+    @param.depends("book", "as_of", watch=True)
+    def _reopen(self) -> None:
+        try:
+            opened, trouble = self._open_book(self.book, self.as_of), ""
+        except SigmaError as error:
+            opened, trouble = None, str(error)
+        self.param.update(opened=opened, trouble=trouble)
+
+    @param.depends("opened")
+    def banner(self) -> pn.viewable.Viewable:
+        """What a reader must know first: why there is nothing, or what is missing, stale or partial."""
+        if self.trouble:
+            return html(f"<div class='sigma-banner error' role='alert'>{escape(self.trouble)}</div>")
+        report = self.opened.report
+        if not (len(report.missing) or len(report.left_out) or report.notes):
+            return pn.Spacer(height=0)
+        count = len(report.missing) + len(report.left_out)
+        lead = f"{count} number(s) missing or left out" if count else f"{len(report.notes)} remark(s) on these numbers"
+        opened = " open" if len(report.missing) else ""
+        markup = f"<details class='sigma-banner'{opened}><summary>{lead}</summary>{tables.remarks(report)}</details>"
+        return html(markup)
+
+    @param.depends("opened", "measure")
+    def cards(self) -> pn.viewable.Viewable:
+        """The headline numbers."""
+        return (
+            html(cards_html(headline_cards(self.opened.report, self.measure))) if self.opened else pn.Spacer(height=0)
+        )
+
+    @param.depends("opened", "grouping")
+    def positions(self) -> pn.viewable.Viewable:
+        """The positions, sortable and filterable, with sub-totals."""
+        if not self.opened:
+            return _nothing("no book is open")
+        holdings = self.opened.report.holdings
+        if holdings.empty:
+            return _nothing("the book holds nothing at this date")
+        return table(holdings, tables.HOLDINGS_TABLE, groupby=GROUPINGS[self.grouping])
+
+    @param.depends("opened")
+    def performance(self) -> pn.viewable.Viewable:
+        """Cumulative return and drawdown from the daily snapshots."""
+        if not self.opened or len(self.opened.history) < 2:
+            return _nothing("no history yet; `sigma snapshot BOOK --from DATE` values every session since")
+        history = self.opened.history
+        return pn.Column(_plot(charts.performance_chart(history)), _plot(charts.drawdown_chart(history)), **STRETCH)
+
+    @param.depends("opened")
+    def exposure(self) -> pn.viewable.Viewable:
+        """Exposure by side, sector and tag."""
+        if not self.opened:
+            return _nothing("no book is open")
+        report = self.opened.report
+        by_group = [_plot(charts.group_chart(report.by(key))) for key in ("sector", "tag")]
+        return pn.Column(_plot(charts.exposure_chart(report)), *by_group, **STRETCH)
+
+    @param.depends("opened")
+    def risk(self) -> pn.viewable.Viewable:
+        """The distribution of a day's P&L with its tail, what adds to it, and correlations."""
+        if not self.opened or self.opened.report.scenarios.empty:
+            return _nothing("no scenarios: the market data has no history for this book")
+        report = self.opened.report
+        return pn.Column(
+            _plot(charts.pnl_distribution(report)),
+            html(tables.figures_table(report)),
+            _plot(charts.contribution_chart(report)),
+            _plot(charts.correlation_chart(report.correlation)),
+            **STRETCH,
+        )
+
+    @param.depends("opened")
+    def conventions(self) -> pn.viewable.Viewable:
+        """How each number is defined."""
+        return html(tables.conventions_table(self.opened.report)) if self.opened else _nothing("no book is open")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """The page: selectors, banner, cards, and one tab a question (drawn when it is opened)."""
+        first, last = self._bounds
+        choose = pmui.FlexBox(
+            pmui.Select.from_param(self.param.book, label="Book", width=200, **PLAIN),
+            pmui.DatePicker.from_param(self.param.as_of, label="As of", start=first, end=last, width=170, **PLAIN),
+            pmui.RadioButtonGroup.from_param(self.param.measure, label="", **PLAIN),
+            align_items="center",
+            gap="12px",
+            margin=(18, 10, 6, 10),
+            **STRETCH,
+        )
+        grouping = pmui.RadioButtonGroup.from_param(self.param.grouping, label="", size="small")
+        tabs = pmui.Tabs(
+            ("Positions", pn.Column(grouping, pn.panel(self.positions, **STRETCH), **STRETCH)),
+            ("Performance", pn.panel(self.performance, **STRETCH)),
+            ("Exposure", pn.panel(self.exposure, **STRETCH)),
+            ("Risk", pn.panel(self.risk, **STRETCH)),
+            ("Conventions", pn.panel(self.conventions, **STRETCH)),
+            dynamic=True,
+            **STRETCH,
+        )
+        return pn.Column(choose, self.banner, self.cards, tabs, **STRETCH)
+
+
+def _plot(picture: Any) -> pn.pane.HoloViews:
+    return pn.pane.HoloViews(picture, linked_axes=False, **STRETCH)
+
+
+def _nothing(why: str) -> pn.pane.HTML:
+    return html(f"<div class='sigma-empty'>{escape(why)}</div>")
