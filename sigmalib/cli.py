@@ -1,0 +1,287 @@
+"""``sigma``: every verb is one desk function; people read tables, programs ask for ``--json``.
+
+Exit codes: 0 done, 2 bad input, 3 a report run failed, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sigmalib.core import __version__
+from sigmalib.core.errors import SigmaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sigmalib.risk.report import RiskReport
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Sigma: portfolio risk, from a positions file.")  # fmt: skip
+book_app = typer.Typer(no_args_is_help=True, help="Import, list and show books of positions.")
+report_app = typer.Typer(no_args_is_help=True, help="Run and list report notebooks.")
+app.add_typer(book_app, name="book")
+app.add_typer(report_app, name="report")
+
+BookName = Annotated[str, typer.Argument(metavar="BOOK", help="Name of a kept book; `sigma book list` shows them.")]
+Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version.")]
+ReportName = Annotated[str, typer.Argument(metavar="NAME", help="A notebook in reports/; see `sigma report list`.")]
+Address = Annotated[str, typer.Option(help="Address to listen on; any but this machine's needs a login.")]
+Origins = Annotated[list[str] | None, typer.Option("--origin", metavar="HOST:PORT", help="Address people type.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session to look from [latest known].")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
+
+
+def main() -> None:
+    """Run the command line and turn Sigma's errors into a message and an exit code."""
+    try:
+        app()
+    except SigmaError as error:
+        typer.secho(f"sigma: {error}", err=True, fg="red")
+        sys.exit(error.exit_code)
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Version = False) -> None:
+    if version:
+        print(f"sigma {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def init() -> None:
+    """Make the workspace and its database; changes nothing when they are there."""
+    from sigmalib.desk.world import open_world
+
+    world = open_world(create=True)
+    print(f"workspace {world.settings.home}")
+
+
+@app.command()
+def demo(
+    reports: Annotated[bool, typer.Option(help="Also run the daily risk report of each book.")] = True,
+) -> None:
+    """Import three demo books on real prices, value 90 sessions of each and run their risk reports."""
+    from sigmalib.desk import demo as desk_demo
+    from sigmalib.desk.world import open_world
+
+    world = open_world(create=True)
+    print(
+        f"workspace {world.settings.home}, prices from the {world.source.name} source, latest {world.known_range()[1]}"
+    )
+    for sentence in desk_demo.load_books(world, progress=_progress):
+        print(sentence)
+    if reports:
+        from sigmalib.views.export import notebook_html
+
+        for sentence in desk_demo.run_reports(world, export=notebook_html):
+            print(sentence)
+    print("next: `sigma risk balanced`, `sigma serve`, or `make lab` for the notebooks")
+
+
+@book_app.command("import")
+def book_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: ticker, quantity, entry_price, entry_date, ...")],
+    book: Annotated[str, typer.Option("--book", metavar="NAME", help="Name of the book to make or to replace.")],
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows and list the others.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Import a CSV of positions; nothing is kept while one row is bad, unless --skip-bad."""
+    from sigmalib.desk.book import import_book
+
+    done = import_book(file, name=book, skip_bad=skip_bad)
+    if as_json:
+        return _json({"book": done.name, "version": done.version, "rows": done.rows, "changed": done.changed,
+                      "rejected": done.rejected, "ignored_columns": done.ignored})  # fmt: skip
+    print(f"{done.name}: {done.rows} positions, {'imported' if done.changed else 'unchanged'} (version {done.version})")
+    if done.ignored:
+        print(f"columns kept out: {', '.join(done.ignored)}")
+    for reason in done.rejected["reason"]:
+        typer.secho(f"left out: {reason}", err=True, fg="yellow")
+
+
+@book_app.command("list")
+def book_list(as_json: Json = False) -> None:
+    """List the kept books."""
+    from sigmalib.desk.book import books
+
+    found = books()
+    if as_json:
+        return _json(found)
+    _table(found) if len(found) else print("no books yet; `sigma book import FILE --book NAME`, or `sigma demo`")
+
+
+@book_app.command("show")
+def book_show(book: BookName, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Show the positions of a book and what they are worth."""
+    from sigmalib.desk.book import open_book
+
+    report = open_book(book, as_of=as_of).report
+    if as_json:
+        return _json({"book": book, "as_of": report.as_of, "positions": report.holdings, "missing": report.missing,
+                      "left_out": report.left_out})  # fmt: skip
+    from sigmalib.views.tables import HOLDINGS_TABLE, formatted
+
+    print(f"{book} as of {report.as_of}, {report.base_currency}")
+    _table(formatted(report.holdings, HOLDINGS_TABLE))
+    _remarks(report)
+
+
+@app.command()
+def risk(book: BookName, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Value, exposure, P&L and risk of a book, each number with its convention."""
+    from sigmalib.desk.book import open_book
+
+    report = open_book(book, as_of=as_of).report
+    if as_json:
+        return _json({"book": book, **report.to_dict()})
+    from sigmalib.views.tables import figures
+
+    print(f"{book} as of {report.as_of}, {report.base_currency}; --json adds every convention")
+    _table(figures(report))
+    _remarks(report)
+
+
+@app.command()
+def snapshot(
+    book: BookName,
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First session [same as --to].")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session [latest known].")] = None,
+    as_json: Json = False,
+) -> None:
+    """Value a book at every session of a range and keep what was found; running it again changes nothing."""
+    from sigmalib.desk.nightly import snapshot as take
+
+    counts = take(book, start=start, end=end, progress=_progress)
+    if as_json:
+        return _json({"book": book, "new": counts.new, "unchanged": counts.unchanged, "revised": counts.revised})
+    print(f"{book}: {counts.new} new, {counts.unchanged} unchanged, {counts.revised} revised")
+
+
+@report_app.command("run")
+def report_run(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A notebook in reports/; `sigma report list` shows them.")
+    ],
+    book: Annotated[str, typer.Option("--book", metavar="NAME", help="The book to report on.")],
+    as_of: AsOf = None,
+    parameter: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Another parameter.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Execute a report notebook and leave its HTML page, notebook, numbers and positions in the workspace."""
+    from sigmalib.desk.publish import parse_parameters, run_report
+    from sigmalib.views.export import notebook_html
+
+    done = run_report(name, book=book, as_of=as_of, parameters=parse_parameters(parameter or ()), export=notebook_html)
+    if as_json:
+        return _json(done.to_dict())
+    print(f"{done.report} of {done.book} as of {done.as_of}: {done.html}")
+
+
+@report_app.command("list")
+def report_list(as_json: Json = False) -> None:
+    """List the reports, their parameters and what was last made."""
+    from sigmalib.desk.publish import reports
+
+    found = reports()
+    if as_json:
+        return _json(found)
+    for name, entry in found.items():
+        print(name)
+        for item in entry["parameters"]:
+            print(f"  -p {item['name']}={item['default']}  {item['help']}")
+        for page in entry["made"]:
+            print(f"  made {page}")
+
+
+@app.command()
+def serve(
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; any but this machine's needs a login.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5006,
+    credentials: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of users and passwords.")] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(metavar="HOST:PORT", help="Address people type; repeatable.")
+    ] = None,
+) -> None:
+    """Serve the dashboards, on this machine only unless there is a login."""
+    from sigmalib.desk.serve import Doors, serve_command
+    from sigmalib.desk.world import open_world
+
+    command, environment = serve_command(open_world(), Doors(address, port, credentials, origin or ()))
+    print(f"dashboards at http://{address}:{port} (Ctrl-C ends)", flush=True)
+    os.execve(command[0], command, {**os.environ, **environment})
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what works here, what is missing, and how to mend it; exit code 1 when something has failed."""
+    from dataclasses import asdict
+
+    from sigmalib.desk.health import doctor as look
+
+    checks = look()
+    if as_json:
+        _json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            colour = {"ok": "green", "missing": "yellow", "failed": "red"}[check.status]
+            typer.secho(f"{check.status:8}{check.name:11}{check.detail}", fg=colour)
+            if check.remedy:
+                print(f"{'':19}-> {check.remedy}")
+    if any(check.status == "failed" for check in checks):
+        raise typer.Exit(1)
+
+
+def _remarks(report: RiskReport) -> None:
+    for note in report.notes:
+        typer.secho(f"note: {note}", fg="yellow")
+    for table, label in ((report.missing, "missing"), (report.left_out, "left out")):
+        for row in table.itertuples():
+            typer.secho(f"{label}: {row.symbol}: {row.reason}", fg="yellow")
+
+
+def _progress(days: Iterable[Any], count: int) -> Iterable[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    errors = Console(stderr=True)  # what a program reads stays clean
+    return track(
+        days, total=count, description="valuing", transient=True, console=errors, disable=not errors.is_terminal
+    )
+
+
+def _table(frame: pd.DataFrame) -> None:
+    """Print a table; what stands in a cell is text, never markup."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sigmalib.views.formats import number
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, column in frame.items():
+        table.add_column(str(name), justify="left" if column.map(_is_word).all() else "right", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(number(item, "date" if isinstance(item, date) else "text") for item in row))
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
+def _is_word(item: object) -> bool:
+    return isinstance(item, str) and not item[:1].isdigit() and item[:1] not in ("+", "−")
+
+
+def _json(value: Any) -> None:
+    import pandas as pd
+
+    from sigmalib.core.records import json_text
+
+    plain = value.to_dict("records") if isinstance(value, pd.DataFrame) else value
+    print(json_text(plain), end="")

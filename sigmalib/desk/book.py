@@ -1,0 +1,106 @@
+"""The book: import a file of positions, open it, and see what it is worth and can lose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from sigmalib.core.errors import PositionsRejected
+from sigmalib.core.market import MarketView
+from sigmalib.core.times import DateLike, to_date
+from sigmalib.data.files import read_table
+from sigmalib.desk.world import World, open_world
+from sigmalib.portfolio.positions import ignored_columns, parse
+from sigmalib.risk.report import RiskReport, assess
+
+
+@dataclass(frozen=True, eq=False)
+class Book:
+    """A book as it stands: its positions, the market it was seen against, its risk, and its kept history.
+
+    history : one row a kept snapshot (session,), money in base currency; empty until ``sigma snapshot`` has run.
+    """
+
+    name: str
+    positions: pd.DataFrame
+    market: MarketView
+    report: RiskReport
+    history: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """What an import did: ``changed`` is false when the book already held exactly these positions."""
+
+    name: str
+    version: int
+    rows: int
+    changed: bool
+    rejected: pd.DataFrame
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """A file of positions and its risk, with the rows that were refused."""
+
+    report: RiskReport
+    rejected: pd.DataFrame
+
+
+def import_book(path: Path | str, *, name: str, skip_bad: bool = False, world: World | None = None) -> Imported:
+    """Import a CSV of positions as book ``name``; nothing is kept while one row is bad, unless ``skip_bad``.
+
+    Raises PositionsRejected with every bad row; importing the same file again changes nothing.
+    """
+    world = world or open_world()
+    path = Path(path)
+    positions, rejected, ignored = _read(path, world, skip_bad=skip_bad)
+    kept = world.store.keep_book(
+        name, positions, file=path.name, base_currency=world.settings.base_currency, at=world.now()
+    )
+    return Imported(kept.name, kept.version, kept.rows, kept.changed, rejected, ignored)
+
+
+def assess_file(path: Path | str, *, as_of: DateLike | None = None, world: World | None = None) -> Assessment:
+    """The risk of a CSV of positions without keeping it as a book."""
+    world = world or open_world()
+    positions, rejected, _ = _read(Path(path), world, skip_bad=False)
+    return Assessment(_assessed(positions, world.market(positions, world.as_of(as_of)), as_of), rejected)
+
+
+def open_book(name: str, *, as_of: DateLike | None = None, world: World | None = None) -> Book:
+    """The kept book ``name`` at the close of ``as_of`` (default: the latest session the source knows)."""
+    world = world or open_world()
+    positions = world.store.positions(name)
+    market = world.market(positions, world.as_of(as_of))
+    history = world.store.snapshots(name, end=market.as_of)
+    return Book(name, positions, market, _assessed(positions, market, as_of), history)
+
+
+def books(world: World | None = None) -> pd.DataFrame:
+    """The kept books: name, positions, version, file, when imported, and which snapshots there are."""
+    return (world or open_world()).store.books()
+
+
+def _read(path: Path, world: World, *, skip_bad: bool) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    table = read_table(path)
+    positions, rejected = parse(table, as_of=world.now().date(), base_currency=world.settings.base_currency)
+    if len(rejected) and not skip_bad:
+        raise PositionsRejected(path.name, rejected)
+    return positions, rejected, ignored_columns(table)
+
+
+def _assessed(positions: pd.DataFrame, market: MarketView, requested: DateLike | None) -> RiskReport:
+    report = assess(positions, market)
+    return replace(report, notes=(*_moved(requested, market.as_of), *report.notes))
+
+
+def _moved(requested: DateLike | None, as_of: date) -> tuple[str, ...]:
+    """A note when the as-of asked for is no trading day."""
+    if requested is None or to_date(requested) == as_of:
+        return ()
+    return (f"{to_date(requested)} is not a trading day in New York; shown as of the session before, {as_of}",)
