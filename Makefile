@@ -38,7 +38,7 @@ lint: $(READY) ## style, types, the stair of imports, notebooks without outputs
 
 lab: $(READY) ## JupyterLab on the notebooks, with the demo books imported
 	@$(BIN)/sigma demo --no-reports
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 bench: $(READY) ## each speed target beside its named peer
 	@status=0; for file in benchmarks/*.py; do $(BIN)/python "$$file" || status=1; done; exit $$status

@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 bad input, 3 a report run failed, 1 anything else.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sigmalib.core import __version__
-from sigmalib.core.errors import SigmaError
+from sigmalib.core.errors import PositionsRejected, SigmaError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,16 +35,18 @@ Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Show th
 ReportName = Annotated[str, typer.Argument(metavar="NAME", help="A notebook in reports/; see `sigma report list`.")]
 Address = Annotated[str, typer.Option(help="Address to listen on; any but this machine's needs a login.")]
 Origins = Annotated[list[str] | None, typer.Option("--origin", metavar="HOST:PORT", help="Address people type.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session to look from [latest known].")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session to look from (latest known).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
 
 
 def main() -> None:
     """Run the command line and turn Sigma's errors into a message and an exit code."""
+    logging.getLogger("sigmalib").addHandler(logging.NullHandler())  # what went wrong is told below, once
     try:
         app()
     except SigmaError as error:
-        typer.secho(f"sigma: {error}", err=True, fg="red")
+        told = error.told() if isinstance(error, PositionsRejected) else error
+        typer.secho(f"sigma: {told}", err=True, fg="red")
         sys.exit(error.exit_code)
 
 
@@ -151,8 +154,8 @@ def risk(book: BookName, as_of: AsOf = None, as_json: Json = False) -> None:
 @app.command()
 def snapshot(
     book: BookName,
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First session [same as --to].")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session [latest known].")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First session (same as --to).")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last session (latest known).")] = None,
     as_json: Json = False,
 ) -> None:
     """Value a book at every session of a range and keep what was found; running it again changes nothing."""
@@ -285,3 +288,7 @@ def _json(value: Any) -> None:
 
     plain = value.to_dict("records") if isinstance(value, pd.DataFrame) else value
     print(json_text(plain), end="")
+
+
+if __name__ == "__main__":
+    main()

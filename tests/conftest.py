@@ -4,53 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
-    *("--disable-component-update", "--no-first-run", "--disable-quic"),
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-]
-HERE = {"localhost", "127.0.0.1"}
-INSIDE = {"about", "blob", "data", "file"}
+from tests.browser import FLAGS, Watch
 
-
-@dataclass
-class Watch:
-    """What a page asked of other hosts and complained about; `ignored` are patterns of complaints that are not ours."""
-
-    foreign: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-
-    def requested(self, url: str) -> None:
-        """Note a request that would leave the machine."""
-        parts = urlsplit(url)
-        if parts.scheme not in INSIDE and parts.hostname not in HERE:
-            self.foreign.append(url)
-
-    def told(self, message: ConsoleMessage) -> None:
-        """Note an error on the console."""
-        if message.type == "error":
-            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
-
-    def over(self, context: BrowserContext) -> None:
-        """Watch every page of ``context``."""
-        context.on("request", lambda request: self.requested(request.url))
-        context.on("console", self.told)
-        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-
-    @property
-    def errors(self) -> list[str]:
-        """The complaints that count."""
-        return [text for text in self.complaints if not any(re.search(pattern, text) for pattern in self.ignored)]
+pytest_plugins = ["tests.commands"]
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,16 @@ class PositionsRejected(InputError):
     """A positions file with bad rows; ``rejected`` has line, column, value, rule, fix and reason of each."""
 
     def __init__(self, source: str, rejected: pd.DataFrame) -> None:
-        self.rejected = rejected
-        shown = "\n".join(f"  {reason}" for reason in rejected["reason"].head(20))
-        more = f"\n  ... and {len(rejected) - 20} more" if len(rejected) > 20 else ""
-        super().__init__(
-            f"{source}: {len(rejected)} problem(s), nothing was imported\n{shown}{more}\n"
+        self.source, self.rejected = source, rejected
+        super().__init__(self.told(most=20))
+
+    def told(self, *, most: int | None = None) -> str:
+        """The message with the reasons, all of them or ``most``."""
+        count, reasons = len(self.rejected), self.rejected["reason"].iloc[:most]
+        shown = "".join(f"  {reason}\n" for reason in reasons)
+        more = f"  ... and {count - len(reasons)} more\n" if count > len(reasons) else ""
+        return (
+            f"{self.source}: {count} problem(s), nothing was imported\n{shown}{more}"
             "Mend the lines above, or import the rest with --skip-bad."
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
 
@@ -11,9 +12,9 @@ import pandas as pd
 from sigmalib.core import __version__
 from sigmalib.core.errors import InputError
 from sigmalib.core.market import MarketView
-from sigmalib.core.times import DateLike, sessions, to_date
+from sigmalib.core.times import DateLike, sessions, sessions_before, to_date
 from sigmalib.data.store import Counts, Snapshot
-from sigmalib.desk.world import World, open_world
+from sigmalib.desk.world import HISTORY, World, open_world
 from sigmalib.risk.report import assess
 
 Progress = Callable[[Iterable[pd.Timestamp], int], Iterable[pd.Timestamp]]
@@ -82,8 +83,13 @@ def _as_opened(market: MarketView, day: pd.Timestamp) -> MarketView:
     view = market.until(day)
     start = pd.Timestamp(sessions_before(view.as_of, HISTORY))
     in_force = max(int(view.rates.index.searchsorted(start, side="right")) - 1, 0)
-    prices = {"closes": view.closes.loc[start:], "adjusted": view.adjusted.loc[start:], "fx": view.fx.loc[start:]}
-    return replace(view, **prices, rates=view.rates.iloc[in_force:])
+    return replace(
+        view,
+        closes=view.closes.loc[start:],
+        adjusted=view.adjusted.loc[start:],
+        rates=view.rates.iloc[in_force:],
+        fx=view.fx.loc[start:],
+    )
 
 
 def _fingerprint(view: MarketView, version: int) -> str:

@@ -36,8 +36,8 @@ def cached_book(name: str, as_of: date) -> Book:
     store = shared_world().store
     kept = store.books().set_index("name")
     if name not in kept.index:
-        raise InputError(f"there is no book {name!r} any more; reload the page")
-    return _opened(name, as_of, tuple(map(str, kept.loc[name])))
+        raise InputError(f"there is no book {name!r}; the books are {', '.join(kept.index)}")
+    return _opened(name, as_of, (*map(str, kept.loc[name]), *store.fingerprints(name).values()))
 
 
 @lru_cache(maxsize=BOOKS_KEPT)

@@ -10,6 +10,7 @@ import logging
 import os
 import platform
 import sys
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 Exporter = Callable[..., str]  # (notebook, title=...) -> one self-contained HTML page
 KERNEL = "python3"
 CELL_SECONDS = 300  # no cell of a report may take longer
+GIVEN = ("book", "as_of")  # parameters that every report has, and that have options of their own
 HTML, NOTEBOOK, DATA, POSITIONS = "report.html", "notebook.ipynb", "risk.json", "positions.csv"
 
 
@@ -63,7 +65,7 @@ def reports(world: World | None = None) -> dict[str, dict[str, Any]]:
     world = world or open_world()
     return {
         path.stem: {
-            "parameters": list(_declared(path).values()),
+            "parameters": [item for name, item in _declared(path).items() if name not in GIVEN],
             "made": sorted(map(str, world.workspace.path("reports").glob(f"{path.stem}/*/*/{HTML}")), reverse=True),
         }
         for path in _notebooks(world)
@@ -103,7 +105,7 @@ def run_report(
     source = _notebook(name, world)
     _refuse_unknown(parameters or {}, source)
     opened = open_book(book, as_of=as_of, world=world)
-    given = {**(parameters or {}), "book": book, "as_of": str(opened.market.as_of)}
+    given = {**_typed(parameters or {}, source), "book": book, "as_of": str(opened.market.as_of)}
     made_from = _made_from(source, opened, given)
     place = world.workspace.path("reports", name, book, given["as_of"])
     reused = reuse and _is_current(place, made_from)
@@ -176,12 +178,30 @@ def _declared(source: Path) -> dict[str, dict[str, str]]:
 
 
 def _refuse_unknown(parameters: Mapping[str, Any], source: Path) -> None:
-    """Refuse a parameter that the notebook does not declare (papermill would only warn)."""
+    """Refuse a parameter that the notebook does not declare (papermill would only warn), and one given otherwise."""
     declared = _declared(source)
-    for name in (*parameters, "book", "as_of"):
+    for name in parameters.keys() & GIVEN:
+        raise InputError(f"{name!r} is no free parameter; give it as --{name.replace('_', '-')}")
+    for name in (*parameters, *GIVEN):
         if name not in declared:
             known = ", ".join(declared)
             raise InputError(f"{source.stem} has no parameter {name!r}; it has {known}{_nearest(name, declared)}")
+
+
+def _typed(parameters: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """Parameters given as text in the type that the notebook declares: 3 for an int, True for a bool."""
+    declared = _declared(source)
+    typed = dict(parameters)
+    for name, value in parameters.items():
+        kind = declared[name]["inferred_type_name"]
+        if isinstance(value, str) and kind not in ("str", "None"):
+            try:
+                typed[name] = literal_eval(value)
+            except (ValueError, SyntaxError):
+                raise InputError(
+                    f"-p {name}={value} must be of type {kind}; its default is {declared[name]['default']}"
+                ) from None
+    return typed
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

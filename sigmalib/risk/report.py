@@ -151,8 +151,9 @@ def _hypothetical(holdings: pd.DataFrame, marks: pd.DataFrame, market: MarketVie
     """P&L of each priced holding on each past session, and by underlying the sessions whose move is unknown."""
     moves = _window(market)
     fx_moves = market.fx.pct_change(fill_method=None).reindex(moves.index)
-    matrix = stress.revalue(holdings[holdings["price"].notna()], marks, moves, fx_moves)
-    gaps = {name: list(moves.index[moves[name].isna()]) for name in _underlyings(holdings) if moves[name].isna().any()}
+    matrix = stress.revalue(holdings[holdings["market_value"].notna()], marks, moves, fx_moves)
+    needed = pd.concat([moves[_underlyings(holdings)], fx_moves[_currencies(holdings, fx_moves)]], axis=1)
+    gaps = {str(name): list(needed.index[unknown]) for name, unknown in needed.isna().items() if unknown.any()}
     return matrix.dropna(), gaps
 
 
@@ -167,8 +168,13 @@ def _window(market: MarketView) -> pd.DataFrame:
 
 
 def _underlyings(holdings: pd.DataFrame) -> list[str]:
-    priced = holdings[holdings["price"].notna() & (holdings["kind"] != "CASH")]
+    priced = holdings[holdings["market_value"].notna() & (holdings["kind"] != "CASH")]
     return sorted(priced["underlying"].unique())
+
+
+def _currencies(holdings: pd.DataFrame, fx: pd.DataFrame) -> list[str]:
+    held_in = holdings.loc[holdings["market_value"].notna(), "currency"]
+    return sorted(set(held_in) & set(fx.columns))
 
 
 def _tails(pnl: pd.Series) -> pd.DataFrame:
@@ -210,7 +216,7 @@ def _notes(valuation: Valuation, pnl: pd.Series, gaps: Gaps, left_out: pd.DataFr
         f"partial: {unpriced} position(s) have no market value and are in no total": unpriced > 0,
         f"{len(left_out)} position(s) are not alive at the as-of and were left out": len(left_out) > 0,
         "the book holds nothing at the as-of": holdings.empty,
-        "the book has no CASH row, so NAV is unknown and weights use gross market value": (
+        "no CASH row of known value, so NAV is unknown and weights use gross market value": (
             np.isnan(valuation.nav) and not holdings.empty
         ),
         "NAV is not positive, so weights use gross market value": valuation.nav <= 0,

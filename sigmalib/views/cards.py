@@ -32,7 +32,7 @@ def headline_cards(data: RiskReport, measure: Measure = "Notional") -> list[Card
     detail = f"{compact_money(valued.cash)} in cash" if nav_known else "market value; no cash row"
 
     def share(amount: float) -> str:
-        return f"{number(amount / base, 'percent')} of {'NAV' if nav_known else 'gross'}"
+        return f"{number(amount / base, 'percent')} {'NAV' if nav_known else 'of gross'}"
 
     cards = [Card("Net asset value" if nav_known else "Market value", compact_money(worth), detail)]
     for label, amount in (("P&L day", valued.pnl_day), ("P&L total", valued.pnl_total)):
@@ -40,7 +40,7 @@ def headline_cards(data: RiskReport, measure: Measure = "Notional") -> list[Card
     for side, amount in exposure.to_dict().items():
         cards.append(Card(f"{side.title()} exposure", compact_money(amount), share(amount)))
     loss, level = data.tails["var"].iloc[0], data.tails.index[0]
-    cards.append(Card(f"VaR {level:.0%}, 1 day", compact_money(loss), share(loss)))
+    cards.append(Card(f"VaR {level * 100:g} %, 1d", compact_money(loss), share(loss)))
     return cards
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sigmalib.portfolio import groups, performance
-from sigmalib.risk.report import RiskReport
+from sigmalib.risk.report import LEVELS, RiskReport
 from sigmalib.views import theme
 
 theme.apply()
@@ -70,10 +70,10 @@ def pnl_distribution(data: RiskReport) -> hv.Overlay:
     )
     top = counts.max(initial=1)
     marks = [
-        hv.Curve([(-row[name], 0), (-row[name], top)], label=f"{title} {level:.0%}").opts(
+        hv.Curve([(-row[name], 0), (-row[name], top)], label=f"{title} {level * 100:g} %").opts(
             color=colour, line_width=2, line_dash=dash, tools=[]
         )
-        for (level, row), dash in zip(data.tails.iterrows(), ("solid", "dashed"), strict=True)
+        for level, row, dash in zip(LEVELS, data.tails.to_dict("records"), ("solid", "dashed"), strict=True)
         for name, title, colour in (("var", "VaR", theme.AMBER), ("es", "ES", theme.RED))
     ]
     return hv.Overlay([histogram, *marks]).opts(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import panel as pn
 from panel_material_ui.template.base import Page
@@ -74,11 +74,18 @@ def error_card(error: Exception) -> pn.pane.HTML:
     )
 
 
+def _not_understood(given: dict[str, Any]) -> None:
+    """Say that the page's address asks for something that is not there, and that it is shown without."""
+    asked = ", ".join(f"{name}={value}" for name, value in given.items())
+    if pn.state.notifications:
+        pn.state.notifications.warning(f"The address asks for {asked}, which is not there; shown without it.")
+
+
 def _built(build: Callable[[], PageViewer]) -> pn.viewable.ServableMixin:
     try:
         viewer = build()
         if pn.state.location:  # what is chosen stands in the address, to be sent to a colleague
-            pn.state.location.sync(viewer, viewer.in_address)
+            pn.state.location.sync(viewer, viewer.in_address, on_error=_not_understood)
         return pn.panel(viewer)  # a viewer draws itself here, where its errors are caught
     except Exception as error:  # the boundary of a page: whatever it is, the reader is told
         log.exception("a page could not be built")

@@ -3,13 +3,20 @@
   const {documents, items} = JSON.parse(document.getElementById("plots").textContent);
   const narrow = window.innerWidth < 700;
   const touched = window.matchMedia("(pointer: coarse)").matches;
+  const INKED = ["axis_label_text_color", "major_label_text_color", "group_text_color", "subgroup_text_color",
+    "label_text_color", "title_text_color"];
+  const LINED = ["axis_line_color", "major_tick_line_color"];
 
+  // What a document says that does not fit a narrow screen or a finger.
   function adapt(value) {
     if (value === null || typeof value !== "object") return;
-    if (value.name === "GridPlot" && narrow) {
+    if (narrow && value.name === "GridPlot") {
       value.attributes.children = value.attributes.children.map(([plot], row) => [plot, row, 0]);
     }
-    if (value.name === "Toolbar" && touched) value.attributes.active_drag = null; // a finger scrolls the page
+    if (narrow && value.name === "Title" && value.attributes?.text) {
+      value.attributes.text = value.attributes.text.replace(/(.{1,22})(\s+|$)/g, "$1\n").trimEnd();
+    }
+    if (touched && value.name === "Toolbar") value.attributes.active_drag = null; // it scrolls the page
     Object.values(value).forEach(adapt);
   }
 
@@ -21,12 +28,10 @@
   }
 
   function colour(model, ink, line) {
-    if (model.type.endsWith("Axis")) {
-      model.setv({axis_label_text_color: ink, major_label_text_color: ink, axis_line_color: line, major_tick_line_color: line});
-    }
     if (model.type === "Title") model.text_color = ink;
-    if (model.type === "Legend") model.setv({label_text_color: ink, title_text_color: ink});
-    if (model.type === "ColorBar") model.setv({major_label_text_color: ink, title_text_color: ink});
+    if (!/(Axis|Legend|ColorBar)$/.test(model.type)) return;
+    const known = (names, value) => names.filter((name) => name in model.properties).map((name) => [name, value]);
+    model.setv(Object.fromEntries([...known(INKED, ink), ...known(LINED, line)]));
   }
 
   Object.values(documents).forEach(adapt);

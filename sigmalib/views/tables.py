@@ -82,7 +82,7 @@ TAIL_TABLE: TableSpec = (
     Column("strategy", "Strategy"),
     Column("market_value", "Value", "money"),
     Column("delta_adjusted_exposure", "Delta-adjusted", "money"),
-    Column("es_contribution", "Part of ES 95 %", "signed_money"),
+    Column("es_contribution", "Part of ES 95 %", "money"),
 )
 CONVENTIONS_TABLE: TableSpec = (Column("name", "Number"), Column("convention", "Convention"))
 
@@ -121,8 +121,8 @@ def figures(data: RiskReport) -> pd.DataFrame:
         **{f"Delta-adjusted {name}": item for name, item in data.delta_adjusted.to_dict().items()},
         "P&L day": valued.pnl_day,
         "P&L total": valued.pnl_total,
-        **{f"VaR {level:.0%}, 1 day": item for level, item in data.tails["var"].items()},
-        **{f"Expected shortfall {level:.0%}, 1 day": item for level, item in data.tails["es"].items()},
+        **_by_level("VaR", data.tails["var"]),
+        **_by_level("Expected shortfall", data.tails["es"]),
     }
     base = valued.base or np.nan
     rows = [(name, number(item, "money"), number(item / base, "percent")) for name, item in money.items()]
@@ -229,6 +229,11 @@ def finding(data: RiskReport) -> Html:
 def report_html(report: RiskReport) -> str:
     """A risk report as it shows itself in a notebook: remarks, headline numbers."""
     return f"<p><b>As of {report.as_of}</b>, {report.base_currency}</p>{figures_table(report)}{remarks(report)}"
+
+
+def _by_level(name: str, values: pd.Series) -> dict[str, float]:
+    levels = values.index.to_numpy(dtype=float)
+    return {f"{name} {level * 100:g} %, 1 day": item for level, item in zip(levels, values, strict=True)}
 
 
 def _share(amount: float, of: float) -> str:

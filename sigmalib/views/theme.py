@@ -92,7 +92,7 @@ def _hover_format(text: str, tool: HoverTool, figure: Any) -> str:
     if text.endswith("{%F %T}") and kind == "M" and (values == values.astype("M8[D]")).all():
         return text.replace("{%F %T}", "{%F}")
     if _MISSING_FORMAT.match(text) and kind in "iuf":
-        return text + "{0,0.[0000]}"
+        return text + ("{0,0}" if np.nanmax(np.abs(values), initial=0) >= 1000 else "{0,0.[0000]}")
     return text
 
 
@@ -123,22 +123,21 @@ def _defaults() -> list[hv.Options]:
     return [hv.Options(name, **given) for names, given in options for name in names]
 
 
-_TEXT = {"text_color": INK, "text_font": FONT}
-_AXIS = {
-    f"{part}_{key}": value
-    for part in ("axis_label", "major_label")
-    for key, value in (_TEXT | {"text_font_style": "normal"}).items()
-}
+def _text(part: str) -> dict[str, str]:
+    return {f"{part}text_color": INK, f"{part}text_font": FONT, f"{part}text_font_style": "normal"}
+
+
+_NO_BOX = {"background_fill_alpha": 0, "border_line_color": None}
+_AXIS = {"axis_line_color": LINES, "major_tick_line_color": LINES, "minor_tick_line_color": None}
 BOKEH = Theme(
     json={
         "attrs": {
             "Plot": {"background_fill_color": None, "border_fill_color": None, "outline_line_color": None},
-            "Axis": _AXIS | {"axis_line_color": LINES, "major_tick_line_color": LINES, "minor_tick_line_color": None},
-            "Title": _TEXT | {"text_font_size": "11pt", "text_font_style": "bold"},
-            "Legend": {f"label_{key}": value for key, value in _TEXT.items()}
-            | {"background_fill_alpha": 0, "border_line_color": None, "title_text_color": INK},
-            "ColorBar": {f"major_label_{key}": value for key, value in _TEXT.items()}
-            | {"background_fill_alpha": 0, "bar_line_color": None, "major_tick_line_color": None},
+            "Axis": _AXIS | _text("axis_label_") | _text("major_label_"),
+            "CategoricalAxis": _text("group_") | _text("subgroup_") | {"separator_line_color": None},
+            "Title": _text("") | {"text_font_size": "11pt", "text_font_style": "bold"},
+            "Legend": _NO_BOX | _text("label_") | _text("title_"),
+            "ColorBar": _NO_BOX | _text("major_label_") | {"bar_line_color": None, "major_tick_line_color": None},
             "Toolbar": {"logo": None, "autohide": True},
         }
     }

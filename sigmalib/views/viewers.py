@@ -31,7 +31,7 @@ class PortfolioViewer(PageViewer):
     in_address: ClassVar[dict[str, str]] = {"book": "book", "as_of": "as_of", "grouping": "grouping"}
 
     book: Any = param.Selector(doc="Name of the book shown")
-    as_of = param.Date(doc="Session asked for; the report says which one it is as of")
+    as_of = param.CalendarDate(doc="Session asked for; the report says which one it is as of")
     measure: Any = param.Selector(default=MEASURES[0], objects=list(MEASURES), doc="How options count in exposures")
     grouping: Any = param.Selector(default="Individually", objects=list(GROUPINGS), doc="How positions are grouped")
     opened = param.Parameter(doc="The desk's Book, or None when it could not be opened")
@@ -105,7 +105,9 @@ class PortfolioViewer(PageViewer):
     @param.depends("opened")
     def risk(self) -> pn.viewable.Viewable:
         """The distribution of a day's P&L with its tail, what adds to it, and correlations."""
-        if not self.opened or self.opened.report.scenarios.empty:
+        if not self.opened:
+            return _nothing("no book is open")
+        if self.opened.report.scenarios.empty:
             return _nothing("no scenarios: the market data has no history for this book")
         report = self.opened.report
         return pn.Column(
@@ -133,17 +135,28 @@ class PortfolioViewer(PageViewer):
             margin=(18, 10, 6, 10),
             **STRETCH,
         )
+        return pn.Column(choose, self.banner, self.cards, self._tabs(), **STRETCH)
+
+    def _tabs(self) -> pmui.Tabs:
+        """One tab a question, drawn when it is first opened and kept from then on."""
         grouping = pmui.RadioButtonGroup.from_param(self.param.grouping, label="", size="small")
-        tabs = pmui.Tabs(
-            ("Positions", pn.Column(grouping, pn.panel(self.positions, **STRETCH), **STRETCH)),
-            ("Performance", pn.panel(self.performance, **STRETCH)),
-            ("Exposure", pn.panel(self.exposure, **STRETCH)),
-            ("Risk", pn.panel(self.risk, **STRETCH)),
-            ("Conventions", pn.panel(self.conventions, **STRETCH)),
-            dynamic=True,
-            **STRETCH,
-        )
-        return pn.Column(choose, self.banner, self.cards, tabs, **STRETCH)
+        views: dict[str, list[Any]] = {
+            "Positions": [grouping, self.positions],
+            "Performance": [self.performance],
+            "Exposure": [self.exposure],
+            "Risk": [self.risk],
+            "Conventions": [self.conventions],
+        }
+        places = [pn.Column(**STRETCH) for _ in views]
+        tabs = pmui.Tabs(*zip(views, places, strict=True), **STRETCH)
+
+        def draw(active: int) -> None:
+            if not len(places[active]):
+                places[active].extend(list(views.values())[active])
+
+        tabs.param.watch(lambda event: draw(event.new), "active")
+        draw(0)
+        return tabs
 
 
 def _plot(picture: Any) -> pn.pane.HoloViews:

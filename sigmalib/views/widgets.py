@@ -15,8 +15,14 @@ DIGITS: dict[Kind, int] = {"money": 0, "signed_money": 0, "price": 2, "quantity"
 ROW_HEIGHT, ROWS_SHOWN = 30, 20
 
 COMPACT = """
-.tabulator { font-size: 13px; }
+:host .tabulator.pnx-tabulator { font-size: 13px; }
 .tabulator-row .tabulator-cell { padding: 5px 8px; }
+.tabulator .tabulator-tableholder .tabulator-table .tabulator-row.tabulator-calcs.tabulator-row,
+.tabulator .tabulator-footer .tabulator-calcs-holder,
+.tabulator .tabulator-footer .tabulator-calcs-holder .tabulator-row,
+.tabulator .tabulator-footer { background: var(--mdc-theme-surface, #f3f3f3) !important; color: inherit;
+  font-weight: 600; }
+.tabulator .tabulator-row.tabulator-calcs .tabulator-cell { background: none !important; }
 .tabulator-header-filter input { font-size: 12px; min-width: 0; }
 """
 NUMBER = """cell => {
