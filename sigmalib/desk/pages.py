@@ -6,6 +6,7 @@ from datetime import date
 from functools import cache, lru_cache
 
 from sigmalib.core.errors import InputError
+from sigmalib.core.times import last_session
 from sigmalib.desk.book import Book, open_book
 from sigmalib.desk.world import World, open_world
 
@@ -29,6 +30,16 @@ def book_names() -> list[str]:
 def session_bounds() -> tuple[date, date]:
     """The first and the last session of the benchmark: what an as-of can be chosen from."""
     return shared_world().known_range()
+
+
+def staleness() -> str:
+    """A sentence when the prices end before the exchange's last session; blank when they are up to date."""
+    world = shared_world()
+    _, latest = world.known_range()
+    newest = last_session(world.now().date())
+    if latest >= newest:
+        return ""
+    return f"The {world.source.name} source has prices to {latest} only; the exchange's last session was {newest}."
 
 
 def cached_book(name: str, as_of: date) -> Book:

@@ -34,10 +34,10 @@ def apply(
     positions: pd.DataFrame,
     trades: pd.DataFrame | Sequence[Mapping[str, object]],
     *,
-    as_of: DateLike,
+    as_of: DateLike | None = None,
     base_currency: str = "USD",
 ) -> pd.DataFrame:
-    """The book after ``trades``, done one after the other at their own prices on ``as_of``.
+    """The book after ``trades``, done one after the other at their own prices on ``as_of`` (needed to date them).
 
     positions : POSITIONS. trades : TRADES, or a list of mappings with symbol, quantity, price.
     A trade first reduces the lots of its symbol with the opposite sign, last in first out; what is left opens a lot
@@ -48,6 +48,10 @@ def apply(
     ``positions`` is never changed. Raises InputError naming the trade that is refused.
     """
     check(positions, POSITIONS)
+    if not len(trades):
+        return positions.copy()
+    if as_of is None:
+        raise InputError("`as_of` is the date of the trades; pass the session they are done on, as 2022-12-28")
     day = to_date(as_of, what="as_of")
     asked = [_trade(row, n, day, base_currency) for n, row in enumerate(_rows(trades), 1)]
     wanted = [trade._replace(currency=_currency(positions, trade)) for trade in _uncancelled(asked)]

@@ -36,7 +36,9 @@ def value_at_risk(pnl: pd.Series | npt.ArrayLike, level: float = 0.95, method: M
     return 0.0 - float(np.partition(outcomes, worst - 1)[worst - 1])
 
 
-def expected_shortfall(pnl: pd.Series | npt.ArrayLike, level: float = 0.95) -> float:
+def expected_shortfall(
+    pnl: pd.Series | npt.ArrayLike, level: float = 0.95, method: Literal["historical"] = "historical"
+) -> float:
     """Mean loss in the worst ``1 - level`` share of the outcomes; positive for a loss, in the unit of ``pnl``.
 
     The outcome on the boundary counts in part (Acerbi and Tasche, 2002; Rockafellar and Uryasev, 2002). With less than
@@ -46,6 +48,8 @@ def expected_shortfall(pnl: pd.Series | npt.ArrayLike, level: float = 0.95) -> f
     92.0
     """
     outcomes, tail = _checked(pnl, level)
+    if method != "historical":
+        raise InputError(f"`method` must be 'historical', was {method!r}")
     if len(outcomes) == 0:
         return float("nan")
     size = len(outcomes) * tail

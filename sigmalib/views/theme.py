@@ -24,7 +24,7 @@ MONEY, PRICE, FRACTION, PERCENT = "0,0", "0,0.00", "0.00", "0.0%"  # for `xforma
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 HEIGHT = 320
 
-BANDS = ("Area", "Spread")
+BANDS = ("Area", "Spread")  # one shape each: a hover would find no row; lay a Curve over it
 BARS = ("Bars", "Histogram")
 DRAWN = ("Curve", "ErrorBars", "Points", "Scatter", "Segments")
 PLAIN = ("BoxWhisker", "Distribution", "Rectangles")
@@ -111,10 +111,12 @@ def _defaults() -> list[hv.Options]:
         "fontsize": {"title": 11, "labels": 9, "ticks": 8.5, "legend": 8.5},
         "gridstyle": {"grid_line_color": LINES, "grid_line_alpha": 0.25},
     }
-    hover = {"tools": ["hover"]}
+    hover, colours = {"tools": ["hover"]}, {"color": hv.Cycle(values=CYCLE)}
     options: list[tuple[tuple[str, ...], dict[str, Any]]] = [
-        (BANDS + BARS, box | hover | {"color": hv.Cycle(values=CYCLE), "line_color": None}),
-        (DRAWN, box | hover | {"color": hv.Cycle(values=CYCLE)}),
+        (BANDS, box | colours | {"line_color": None}),
+        (BARS, box | hover | colours | {"line_color": None}),
+        (DRAWN, box | hover | colours),
+        (("Curve",), {"hover_mode": "vline"}),
         (GRIDS, box | hover | {"cmap": SEQUENTIAL, "clabel": "", "colorbar_opts": {"bar_line_color": None}}),
         (PLAIN, box | hover),
         (BOXES, box),

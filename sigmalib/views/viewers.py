@@ -35,6 +35,7 @@ class PortfolioViewer(PageViewer):
     measure: Any = param.Selector(default=MEASURES[0], objects=list(MEASURES), doc="How options count in exposures")
     grouping: Any = param.Selector(default="Individually", objects=list(GROUPINGS), doc="How positions are grouped")
     opened = param.Parameter(doc="The desk's Book, or None when it could not be opened")
+    stale = param.String(doc="A sentence when the prices are not up to date, else blank")
     trouble = param.String(doc="Why the book could not be opened; blank when it was")
 
     def __init__(
@@ -60,10 +61,12 @@ class PortfolioViewer(PageViewer):
         if self.trouble:
             return html(f"<div class='sigma-banner error' role='alert'>{escape(self.trouble)}</div>")
         report = self.opened.report
-        if not (len(report.missing) or len(report.left_out) or report.notes):
-            return pn.Spacer(height=0)
         count = len(report.missing) + len(report.left_out)
-        lead = f"{count} number(s) missing or left out" if count else f"{len(report.notes)} remark(s) on these numbers"
+        if not (count or report.notes or self.stale):
+            return pn.Spacer(height=0)
+        told = [f"{count} number(s) missing or left out."] if count else []
+        told += [f"{len(report.notes)} remark(s) on these numbers."] if report.notes else []
+        lead = escape(" ".join([*told, self.stale]))
         opened = " open" if len(report.missing) else ""
         markup = f"<details class='sigma-banner'{opened}><summary>{lead}</summary>{tables.remarks(report)}</details>"
         return html(markup)

@@ -18,7 +18,7 @@ from sigmalib.desk.world import World
 from tests.worlds import book_file, report_project, world_in
 
 ROWS = ("CASH,100,1,2022-01-03,,", "KO,5,60,2022-01-03,,")
-SAYS = 'import os\nprint(book, as_of, level, os.environ["SIGMA_HOME"], os.environ["SIGMALIB_REPORT"])'
+SAYS = 'import os\nprint(book, as_of, level + 1, os.environ["SIGMA_HOME"], os.environ["SIGMALIB_REPORT"])'
 DIES = "import os\nos._exit(1)"
 RAISES = 'raise LookupError("nobody knows")'
 
@@ -74,6 +74,7 @@ def test_parameters_are_pairs_and_values_may_hold_anything() -> None:
         ),
         ("tiny", "mine", {"as_of": "2022-12-01"}, "'as_of' is no free parameter; give it as --as-of"),
         ("tiny", "mine", {"book": "yours"}, "'book' is no free parameter; give it as --book"),
+        ("tiny", "mine", {"level": "high"}, "-p level=high must be of type float; its default is 0.95"),
         ("../tiny", "mine", {}, "there is no report '../tiny'"),
     ],
 )
@@ -100,15 +101,17 @@ def test_a_notebook_without_the_common_parameters_is_refused(tmp_path: Path) -> 
 def test_reports_are_listed_with_their_parameters(world: World) -> None:
     found = reports(world)
     assert list(found) == ["dying", "failing", "tiny"]
-    assert [parameter["name"] for parameter in found["tiny"]["parameters"]] == ["level"]
-    assert found["tiny"]["parameters"][2]["help"] == "of the tail"
+    (level,) = found["tiny"]["parameters"]  # book and as-of have options of their own
+    assert (level["name"], level["default"], level["help"]) == ("level", "0.95", "of the tail")
 
 
 @pytest.mark.slow
 def test_a_run_is_given_its_parameters_and_the_workspace(world: World) -> None:
     before = dict(os.environ)
-    done = run_report("tiny", book="mine", as_of="2022-12-25", parameters={"level": 0.9}, export=exported, world=world)
-    printed = f"mine 2022-12-23 0.9 {world.settings.home} 1"
+    done = run_report(
+        "tiny", book="mine", as_of="2022-12-25", parameters={"level": "0.9"}, export=exported, world=world
+    )
+    printed = f"mine 2022-12-23 1.9 {world.settings.home} 1"
     assert done.html.read_text() == f"<title>Tiny: mine, 2022-12-23</title>{printed}\n"
     assert dict(os.environ) == before
 

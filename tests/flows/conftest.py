@@ -27,7 +27,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def sigma(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunSigma:
     """``sigma`` from its entry point on, in a new workspace."""
-
     new_workspace(home)
 
     def run(*arguments: object) -> CompletedProcess[str]:

@@ -63,6 +63,15 @@ def test_show_lists_each_position_once_as_table_and_as_json(balanced: RunSigma) 
     assert [row["symbol"] for row in told["positions"] if shown.count(f"\n{row['symbol']} ") != 1] == []
 
 
+def test_what_is_missing_or_left_out_is_said_to_people_too(sigma: RunSigma, tmp_path: Path) -> None:
+    rows = ("KO,10,60,2022-01-03,,", "ZZZZ,10,60,2022-01-03,,", "AAPL220617C00150000,5,3,2022-01-03,,")
+    sigma("book", "import", book_file(tmp_path, *rows), "--book", "mine")
+    for command in (("risk",), ("book", "show")):
+        shown = sigma(*command, "mine").stdout
+        assert "missing: ZZZZ: the sample data has no ZZZZ" in shown
+        assert "left out: AAPL220617C00150000: expired on 2022-06-17" in shown
+
+
 def test_a_tag_is_text_and_never_markup(sigma: RunSigma, tmp_path: Path) -> None:
     file = book_file(tmp_path, 'AAPL,10,150,2022-01-03,"[/x],[red]r[/red],:fire:",')
     sigma("book", "import", file, "--book", "mine")

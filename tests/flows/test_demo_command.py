@@ -1,4 +1,4 @@
-"""``sigma demo`` from nothing to reports, here with one small book, and its second run, which changes nothing."""
+"""Demo and reports from the command line, here with one small book and a small notebook."""
 
 from __future__ import annotations
 
@@ -41,3 +41,15 @@ def test_demo_imports_values_and_reports_and_then_changes_nothing(sigma: RunSigm
         f"balanced: daily_risk as of 2022-12-28, unchanged: {page}",
     ]
     assert "<title>Daily risk: balanced, 2022-12-28</title>" in page.read_text()
+
+
+def test_a_report_is_run_with_its_parameter_and_listed(
+    sigma: RunSigma, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGMA_PROJECT", str(report_project(tmp_path, "print(level + 1)")))
+    sigma("book", "import", book_file(tmp_path, "KO,5,60,2022-01-03,,"), "--book", "mine")
+    page = home / "reports" / "tiny" / "mine" / "2022-12-28" / "report.html"
+    done = sigma("report", "run", "tiny", "--book", "mine", "-p", "level=0.5")
+    assert done.stdout == f"tiny of mine as of 2022-12-28: {page}\n"
+    assert ">1.5\n" in page.read_text()
+    assert sigma("report", "list").stdout == f"tiny\n  -p level=0.95  of the tail\n  made {page}\n"
