@@ -41,6 +41,7 @@ lab: $(READY) ## JupyterLab on the notebooks, with the demo books imported
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 bench: $(READY) ## each speed target beside its named peer
+	@$(BIN)/sigma demo --no-reports >/dev/null
 	@status=0; for file in benchmarks/*.py; do $(BIN)/python "$$file" || status=1; done; exit $$status
 
 soak: $(READY) ## the long versions of the failure tests
@@ -66,9 +67,10 @@ $(READY): requirements.lock pyproject.toml
 	@echo "installing the packages of requirements.lock, hashes checked"
 	@awk '/^uv==/, !/\\$$/' requirements.lock >$(VENV)/uv.lock
 	@{ $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/uv.lock && \
-		$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; } || { \
+		$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock; } || { \
 		echo "uv could not do it; pip installs the same lock, which takes a few minutes"; \
 		$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; }
 	@echo "installing sigmalib from this folder"
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q sigmalib
 	@touch $@
