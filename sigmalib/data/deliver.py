@@ -23,10 +23,14 @@ def staged(place: Path) -> Iterator[Path]:
         yield staging
         if place.exists():
             place.rename(former)
-        staging.rename(place)
+        try:
+            staging.rename(place)
+        except OSError:
+            former.rename(place)
+            raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def set_aside(file: Path, place: Path) -> Path:

@@ -56,7 +56,7 @@ def import_book(path: Path | str, *, name: str, skip_bad: bool = False, world: W
 
     Raises PositionsRejected with every bad row; importing the same file again changes nothing.
     """
-    world = world or open_world()
+    world = world or open_world(create=True)
     path = Path(path)
     positions, rejected, ignored = _read(path, world, skip_bad=skip_bad)
     kept = world.store.keep_book(

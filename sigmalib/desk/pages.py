@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache, lru_cache
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.times import last_session
+from sigmalib.core.times import last_session, session_close, sessions_before
 from sigmalib.desk.book import Book, open_book
 from sigmalib.desk.world import World, open_world
 
@@ -37,6 +37,8 @@ def staleness() -> str:
     world = shared_world()
     _, latest = world.known_range()
     newest = last_session(world.now().date())
+    if session_close(newest) > world.now():
+        newest = sessions_before(newest, 1)
     if latest >= newest:
         return ""
     return f"The {world.source.name} source has prices to {latest} only; the exchange's last session was {newest}."

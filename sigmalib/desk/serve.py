@@ -12,7 +12,7 @@ from pathlib import Path
 from sigmalib.core.errors import InputError
 from sigmalib.desk.world import World
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost")
 SECRET_BYTES = 32
 
 
@@ -34,6 +34,8 @@ def serve_command(world: World, doors: Doors) -> tuple[list[str], dict[str, str]
     pages = sorted((world.settings.project / "dashboards").glob("*.py"))
     if not pages:
         raise InputError(f"there are no pages in {world.settings.project / 'dashboards'}")
+    if any("*" in origin for origin in doors.origins):
+        raise InputError("--origin must name a HOST:PORT; a * would let any site connect")
     origins = list(doors.origins) or [f"{host}:{doors.port}" for host in ("127.0.0.1", "localhost")]
     command = [sys.executable, "-m", "panel", "serve", *map(str, pages)]
     command += ["--address", doors.address, "--port", str(doors.port), "--index", "portfolio", "--liveness", "--warm"]

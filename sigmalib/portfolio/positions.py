@@ -163,8 +163,8 @@ def _surplus(row: dict[str, object]) -> list[tuple[str, Fault]]:
 
 
 def _repeated(reading: Reading, line: int, first_lines: dict[tuple[str, date], int]) -> list[tuple[str, Fault]]:
-    """A fault when the same symbol was entered on the same day on an earlier line; remembers this line."""
-    if isinstance(reading.ticker, Fault) or isinstance(reading.entry_date, Fault):
+    """A fault when the same symbol was entered on the same day on an earlier good line; remembers this line."""
+    if reading.faults:
         return []
     first = first_lines.setdefault((reading.ticker.symbol, reading.entry_date), line)
     if first == line:

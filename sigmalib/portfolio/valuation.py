@@ -57,7 +57,9 @@ def value(
     """
     before = sessions_before(market.as_of, 1)
     priced = _priced(positions, market, marks)
-    rows = _valued(priced, market, _previous_prices(positions, market.until(before), previous_marks), before)
+    is_first = before == market.as_of
+    previous = _previous_prices(positions, market.until(before), previous_marks, is_first=is_first)
+    rows = _valued(priced, market, previous, before)
     cash = rows["kind"] == "CASH"
     market_value = rows["market_value"].where(~cash)
     gross, net = float(market_value.abs().sum()), float(market_value.sum())
@@ -104,8 +106,12 @@ def _mispriced(positions: pd.DataFrame, market: MarketView) -> pd.Series:
     return quoted.notna() & (quoted != positions["currency"])
 
 
-def _previous_prices(positions: pd.DataFrame, before: MarketView, marks: pd.DataFrame | None) -> pd.DataFrame:
+def _previous_prices(
+    positions: pd.DataFrame, before: MarketView, marks: pd.DataFrame | None, *, is_first: bool
+) -> pd.DataFrame:
     price = positions["underlying"].map(before.prices()).astype(float).where(positions["kind"] != "CASH", 1.0)
+    if is_first:  # the calendar's first session has none before it
+        price = price * np.nan
     if marks is not None:
         price = price.where(positions["right"].isna(), positions["symbol"].map(marks["price"]))
     return pd.DataFrame({"price": price, "fx": positions["currency"].map(before.fx_rates())})
@@ -117,7 +123,7 @@ def _valued(rows: pd.DataFrame, market: MarketView, previous: pd.DataFrame, befo
     direction = rows["right"].map({"put": -1.0, "call": 1.0}).fillna(1.0)
     exposure = (direction * units * rows["spot"] * rows["fx"]).where(rows["kind"] != "CASH", 0.0)
     cost = units * rows["entry_price"] * _entry_fx(rows, market)
-    entered_since = rows["entry_date"] > pd.Timestamp(before)
+    entered_since = (rows["entry_date"] > pd.Timestamp(before)) | (rows["entry_date"] == pd.Timestamp(market.as_of))
     opening = cost.where(entered_since, units * previous["price"] * previous["fx"])
     return rows.assign(
         market_value=market_value,

@@ -80,7 +80,13 @@ def test_books_and_files_are_sought_in_the_workspace_of_the_environment(
         books,
         lambda: open_book("mine"),
         lambda: assess_file("x.csv"),
-        lambda: import_book("x.csv", name="mine"),
     ):
         with pytest.raises(InputError, match="there is no workspace"):
             ask()
+
+
+def test_importing_makes_the_workspace_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGMA_HOME", str(tmp_path / "new"))
+    imported = import_book(book_file(tmp_path, "KO,7,60,2022-01-03,,"), name="mine")
+    assert (imported.rows, imported.changed) == (1, True)
+    assert (tmp_path / "new" / "sigma.db").is_file()

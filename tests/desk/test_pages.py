@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,22 @@ def test_a_book_imported_meanwhile_is_offered(mine: World) -> None:
 
 def test_dates_are_offered_from_the_first_to_the_last_session() -> None:
     assert pages.session_bounds() == (date(1990, 1, 2), LAST)
+
+
+@pytest.mark.parametrize(
+    ("today", "said"),
+    [
+        (datetime(2022, 12, 28, 22, tzinfo=UTC), ""),
+        (
+            datetime(2022, 12, 31, 22, tzinfo=UTC),
+            "2022-12-28 only; the exchange's last session was 2022-12-30",
+        ),
+    ],
+)
+def test_prices_that_end_too_early_are_told(monkeypatch: pytest.MonkeyPatch, today: datetime, said: str) -> None:
+    monkeypatch.setattr(World, "now", lambda _: today)
+    assert said in pages.staleness()
+    assert bool(pages.staleness()) == bool(said)
 
 
 def test_a_book_is_computed_once_for_all_sessions(mine: World) -> None:
