@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sigmalib.core import __version__
-from sigmalib.portfolio import groups
+from sigmalib.portfolio import groups, performance
 from sigmalib.risk.report import RiskReport
 from sigmalib.views.cards import cards_html, headline_cards
 from sigmalib.views.formats import Kind, number
@@ -173,6 +173,23 @@ def remarks(data: RiskReport) -> Html:
     parts += [table_html(data.missing, MISSING_TABLE)] if len(data.missing) else []
     parts += [table_html(data.left_out, LEFT_OUT_TABLE)] if len(data.left_out) else []
     return Html("".join(parts) or "<p>Nothing is missing: every position has a price and a full history.</p>")
+
+
+def performance_table(data: pd.DataFrame) -> Html:
+    """Return, volatility, ratios and drawdown of a book's snapshots; growth a year only from a full year on."""
+    made = performance.of_history(data)
+    daily = made["return"]
+    cumulative = float(made["cumulative"].iloc[-1]) if len(made) else float("nan")
+    growth = performance.cagr(daily) if len(daily) >= performance.PERIODS_PER_YEAR else float("nan")
+    rows = [
+        ("Cumulative return", number(cumulative, "signed_percent")),
+        ("Growth a year (CAGR; from one year of history on)", number(growth, "signed_percent")),
+        ("Volatility a year", number(performance.annualised_volatility(daily), "percent")),
+        ("Sharpe ratio, risk-free rate 0", number(performance.sharpe_ratio(daily), "ratio")),
+        ("Sortino ratio, minimum return 0", number(performance.sortino_ratio(daily), "ratio")),
+        ("Maximum drawdown", number(performance.max_drawdown(daily), "percent")),
+    ]
+    return text_table_html(pd.DataFrame(rows, columns=["Measure", f"{len(daily)} sessions"]))
 
 
 def worst_days(data: RiskReport, count: int = 5) -> Html:

@@ -94,7 +94,8 @@ class PortfolioViewer(PageViewer):
         if not self.opened or len(self.opened.history) < 2:
             return _nothing("no history yet; `sigma snapshot BOOK --from DATE` values every session since")
         history = self.opened.history
-        return pn.Column(_plot(charts.performance_chart(history)), _plot(charts.drawdown_chart(history)), **STRETCH)
+        pictures = (charts.performance_chart(history), charts.drawdown_chart(history))
+        return pn.Column(*map(_plot, pictures), html(tables.performance_table(history)), **STRETCH)
 
     @param.depends("opened")
     def exposure(self) -> pn.viewable.Viewable:
