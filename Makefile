@@ -45,7 +45,7 @@ bench: $(READY) ## each speed target beside its named peer
 	@status=0; for file in benchmarks/*.py; do $(BIN)/python "$$file" || status=1; done; exit $$status
 
 soak: $(READY) ## the long versions of the failure tests
-	@$(TEST_WORKSPACE) $(BIN)/pytest -m soak tests || [ $$? = 5 ]  # 5: there are none yet
+	@$(TEST_WORKSPACE) $(BIN)/pytest -m soak tests || [ $$? = 5 ]  # 5: none was selected
 
 lock: $(READY) ## resolve pyproject.toml into requirements.lock again (make lock UPGRADE=--upgrade: newest versions)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \

@@ -52,4 +52,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """What ``%load_ext sigmalib`` does: plots that work offline, and risk reports that show themselves."""
-    import_module("sigmalib.views.extension").load(ipython)
+    import os
+
+    in_report = os.environ.get("SIGMALIB_REPORT") == "1"  # set by ``sigma report run``
+    import_module("sigmalib.views.extension").load(ipython, in_report=in_report)

@@ -34,7 +34,9 @@ BookName = Annotated[str, typer.Argument(metavar="BOOK", help="Name of a kept bo
 Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version.")]
 ReportName = Annotated[str, typer.Argument(metavar="NAME", help="A notebook in reports/; see `sigma report list`.")]
 Address = Annotated[str, typer.Option(help="Address to listen on; any but this machine's needs a login.")]
-Origins = Annotated[list[str] | None, typer.Option("--origin", metavar="HOST:PORT", help="Address people type.")]
+Origins = Annotated[
+    list[str] | None, typer.Option("--origin", metavar="HOST:PORT", help="Address people type; repeatable.")
+]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session to look from (latest known).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
 
@@ -104,7 +106,7 @@ def book_import(
                       "rejected": done.rejected, "ignored_columns": done.ignored})  # fmt: skip
     print(f"{done.name}: {done.rows} positions, {'imported' if done.changed else 'unchanged'} (version {done.version})")
     if done.ignored:
-        print(f"columns kept out: {', '.join(done.ignored)}")
+        print(f"columns kept out: {', '.join(map(_shown, done.ignored))}")
     for reason in done.rejected["reason"]:
         typer.secho(f"left out: {reason}", err=True, fg="yellow")
 
@@ -169,9 +171,7 @@ def snapshot(
 
 @report_app.command("run")
 def report_run(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A notebook in reports/; `sigma report list` shows them.")
-    ],
+    name: ReportName,
     book: Annotated[str, typer.Option("--book", metavar="NAME", help="The book to report on.")],
     as_of: AsOf = None,
     parameter: Annotated[list[str] | None, typer.Option("-p", metavar="KEY=VALUE", help="Another parameter.")] = None,
@@ -205,14 +205,10 @@ def report_list(as_json: Json = False) -> None:
 
 @app.command()
 def serve(
-    address: Annotated[
-        str, typer.Option(help="Address to listen on; any but this machine's needs a login.")
-    ] = "127.0.0.1",
+    address: Address = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 5006,
     credentials: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON of users and passwords.")] = None,
-    origin: Annotated[
-        list[str] | None, typer.Option(metavar="HOST:PORT", help="Address people type; repeatable.")
-    ] = None,
+    origin: Origins = None,
 ) -> None:
     """Serve the dashboards, on this machine only unless there is a login."""
     from sigmalib.desk.serve import Doors, serve_command
@@ -275,6 +271,11 @@ def _table(frame: pd.DataFrame) -> None:
         table.add_row(*(number(item, "date" if isinstance(item, date) else "text") for item in row))
     width = None if sys.stdout.isatty() else 160
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
+def _shown(name: str) -> str:
+    """A name out of a file, its control characters spelled out so that they cannot steer the terminal."""
+    return name if name.isprintable() else repr(name)
 
 
 def _is_word(item: object) -> bool:

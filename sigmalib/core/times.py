@@ -7,6 +7,7 @@ half-days and clock changes are the calendar's business and never ours.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 NEW_YORK = "America/New_York"
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2040, 12, 31)
 SECONDS_PER_YEAR = 365 * 86_400
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ][\d:.+-]+)?", re.ASCII)
 
 DateLike = date | datetime | pd.Timestamp | str
 
@@ -39,11 +42,13 @@ def to_date(value: DateLike, *, what: str = "date") -> date:
     >>> to_date("2022-12-28")
     datetime.date(2022, 12, 28)
     """
-    if isinstance(value, str):
+    if isinstance(value, str) and _ISO.fullmatch(value.strip()):
         try:
-            return date.fromisoformat(value.strip()[:10])
+            return datetime.fromisoformat(value.strip()).date()
         except ValueError:
-            raise InputError(f"{what} {value!r} is not a date; write it as 2022-12-28") from None
+            pass  # of the right form, but no such day: told below
+    if isinstance(value, str) or pd.isna(value):
+        raise InputError(f"{what} {str(value)!r} is not a date; write it as 2022-12-28")
     return value.date() if isinstance(value, datetime) else value
 
 
@@ -76,15 +81,11 @@ def session_close(session: DateLike) -> pd.Timestamp:
 def expiry_instant(expiry: date, *, morning_settled: bool = False) -> pd.Timestamp:
     """The UTC instant at which an option's life ends.
 
-    16:00 New York on the expiry day, 09:30 when the contract settles on the opening prices, and the close of the last
-    session before when the exchange is closed that day (the Saturday dates used until February 2015).
+    16:00 New York on the expiry day, or 09:30 when the contract settles on the opening prices; of the last session
+    before when the exchange is closed that day (the Saturday dates used until February 2015).
     """
     session = last_session(expiry)
-    if session != expiry:
-        return session_close(session)
-    if morning_settled:
-        return calendar().session_open(pd.Timestamp(session))
-    return session_close(session)
+    return calendar().session_open(pd.Timestamp(session)) if morning_settled else session_close(session)
 
 
 def years_between(start: pd.Timestamp, end: pd.Timestamp) -> float:

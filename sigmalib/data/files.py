@@ -21,6 +21,7 @@ SURPLUS = "(extra)"
 FOLDERS = ("bars", "reports", "exports", "logs")
 
 _BOM = b"\xef\xbb\xbf"
+_SEPARATOR_LINE = re.compile(r'\A(\s*)"?sep=[^\r\n]"?[,;\t ]*(?=[\r\n]|\Z)', re.IGNORECASE)  # Excel's, of the file
 
 Record = tuple[int, list[str]]
 
@@ -28,14 +29,14 @@ Record = tuple[int, list[str]]
 def read_table(path: Path | str) -> pd.DataFrame:
     """The cells of a CSV file exactly as written, all text, by ``line``: where in the file each row begins.
 
-    The first line that is not blank is the header; comma, semicolon or tab, whichever splits it into more columns,
-    separates the cells of all lines. Rows with nothing in them are skipped but counted. A short row is filled with
-    blanks; cells to the right of the header go, with their separators, into the column ``(extra)``, which is only
-    there when a row has some. Raises InputError for a file that cannot be read, is empty, is not UTF-8, has an open
-    quote, or is beyond 10 MB or 10,000 rows.
+    The first line that is not blank, nor Excel's ``sep=;``, is the header; comma, semicolon or tab, whichever splits it
+    into more columns, separates the cells of all lines. Rows with nothing in them are skipped but counted. A
+    short row is filled with blanks; cells to the right of the header go, with their separators, into the column
+    ``(extra)``, which is only there when a row has some. Raises InputError for a file that cannot be read, is empty, is
+    not UTF-8, has an open quote, or is beyond 10 MB or 10,000 rows.
     """
     path = Path(path)
-    text = _decoded(_read(path), path)
+    text = _SEPARATOR_LINE.sub(r"\1", _decoded(_read(path), path))  # blank now, so that lines keep their numbers
     delimiter = _delimiter(text)
     records = _records(text, delimiter, path)
     _, header = next(records, (0, []))

@@ -26,11 +26,13 @@ def gather(
     base_currency: str,
     currencies: Sequence[str] = (),
     options: Sequence[str] = (),
+    fx_start: DateLike | None = None,
 ) -> MarketView:
     """What ``source`` knew of ``symbols`` and the benchmark from ``start`` to the close of ``as_of``.
 
     as_of : moved back to the last session. currencies : those of the positions; the base currency needs no rate.
     options : OSI symbols to ask quotes for, by way of their underlyings' chains.
+    fx_start : from when on exchange rates are needed, when that is before ``start``.
     Every session and every symbol asked for is there, in order, NaN where the source has nothing; why is in ``missing``
     (sorted by symbol). The order of ``symbols`` makes no difference. Raises InputError when ``start`` is after
     ``as_of``.
@@ -40,10 +42,11 @@ def gather(
         raise InputError(f"`start` {first} lies after the session {last} of `as_of`; give an earlier start")
     wanted = pd.Index(sorted({symbol.strip().upper() for symbol in (*symbols, benchmark)}), name="symbol")
     days = sessions(first, last)
+    fx_first = min(first, to_date(fx_start or first))
     bars = source.bars(list(wanted), first, last)
     prices = check(bars.frame, BARS)
     rates = source.rates(first, last)
-    fx = source.fx(sorted(set(currencies) - {base_currency}), base_currency, first, last)
+    fx = source.fx(sorted(set(currencies) - {base_currency}), base_currency, fx_first, last)
     profiles = source.profiles(list(wanted))
     quotes = _quotes(source, options, last)
     return MarketView(
@@ -51,7 +54,7 @@ def gather(
         closes=_wide(prices["close"], days, wanted),
         adjusted=_wide(prices["adjusted_close"], days, wanted),
         rates=rates.frame["rate"],
-        fx=fx.frame.reindex(days),
+        fx=fx.frame.reindex(sessions(fx_first, last)),
         profiles=check(profiles.frame, PROFILES).reindex(wanted),
         benchmark=benchmark.strip().upper(),
         base_currency=base_currency,

@@ -58,9 +58,10 @@ def shelf() -> Select[str, str, int, int, str, datetime, int, date, date]:
 
 
 def snapshots(book_id: int, start: date | None = None, end: date | None = None) -> Select[*Columns]:
-    """The numbers of a book's snapshots by session, from ``start`` to ``end``, both included."""
+    """The numbers of a book's snapshots, and its version in each, by session from ``start`` to ``end`` (included)."""
     columns = (getattr(SnapshotRow, column) for column in ("session", *NUMBERS, "missing"))
-    found = select(*columns).where(SnapshotRow.book_id == book_id).order_by(SnapshotRow.session)
+    made = select(*columns, ImportRow.version).join(ImportRow, SnapshotRow.import_id == ImportRow.id)
+    found = made.where(SnapshotRow.book_id == book_id).order_by(SnapshotRow.session)
     found = found if start is None else found.where(SnapshotRow.session >= start)
     return found if end is None else found.where(SnapshotRow.session <= end)
 

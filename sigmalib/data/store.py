@@ -127,14 +127,16 @@ class Store:
     def snapshots(self, name: str, *, start: DateLike | None = None, end: DateLike | None = None) -> pd.DataFrame:
         """The numbers of the snapshots (session,) from ``start`` to ``end``, both included; NaN where unknown.
 
-        Columns nav, market_value, gross_market_value, pnl_day, pnl_total (base currency), missing (count).
+        Columns nav, market_value, gross_market_value, pnl_day, pnl_total (base currency), missing (count), version (of
+        the book, that the snapshot was made from).
         """
         first = None if start is None else to_date(start, what="start")
         last = None if end is None else to_date(end, what="end")
         with self.database.reading() as connection:
             book_id = _import(connection, name).book_id
             found = connection.execute(queries.snapshots(book_id, first, last)).all()
-        kinds = {"session": "datetime64[us]", **dict.fromkeys(queries.NUMBERS, "float64"), "missing": "int64"}
+        kinds = {"session": "datetime64[us]", **dict.fromkeys(queries.NUMBERS, "float64")}
+        kinds |= {"missing": "int64", "version": "int64"}
         return pd.DataFrame(found, columns=list(kinds)).astype(kinds).set_index("session")
 
     def snapshot(self, name: str, session: DateLike) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,8 @@ from sigmalib.risk.report import RiskReport, assess
 class Book:
     """A book as it stands: its positions, the market it was seen against, its risk, and its kept history.
 
-    history : one row a kept snapshot (session,), money in base currency; empty until ``sigma snapshot`` has run.
+    history : one row a kept snapshot (session,), money in base currency, and the ``version`` of the book it was made
+    from; empty until ``sigma snapshot`` has run.
     """
 
     name: str
@@ -60,7 +62,7 @@ def import_book(path: Path | str, *, name: str, skip_bad: bool = False, world: W
     path = Path(path)
     positions, rejected, ignored = _read(path, world, skip_bad=skip_bad)
     kept = world.store.keep_book(
-        name, positions, file=path.name, base_currency=world.settings.base_currency, at=world.now()
+        name, positions, file=_told(path), base_currency=world.settings.base_currency, at=world.now()
     )
     return Imported(kept.name, kept.version, kept.rows, kept.changed, rejected, ignored)
 
@@ -75,10 +77,13 @@ def assess_file(path: Path | str, *, as_of: DateLike | None = None, world: World
 def open_book(name: str, *, as_of: DateLike | None = None, world: World | None = None) -> Book:
     """The kept book ``name`` at the close of ``as_of`` (default: the latest session the source knows)."""
     world = world or open_world()
-    positions = world.store.positions(name)
+    version = world.store.version(name)
+    positions = world.store.positions(name, version=version)
     market = world.market(positions, world.as_of(as_of))
     history = world.store.snapshots(name, end=market.as_of)
-    return Book(name, positions, market, _assessed(positions, market, as_of), history)
+    report = _assessed(positions, market, as_of)
+    report = replace(report, notes=(*report.notes, *_mixed(name, history, version)))
+    return Book(name, positions, market, report, history)
 
 
 def books(world: World | None = None) -> pd.DataFrame:
@@ -90,8 +95,13 @@ def _read(path: Path, world: World, *, skip_bad: bool) -> tuple[pd.DataFrame, pd
     table = read_table(path)
     positions, rejected = parse(table, as_of=world.now().date(), base_currency=world.settings.base_currency)
     if len(rejected) and not skip_bad:
-        raise PositionsRejected(path.name, rejected)
+        raise PositionsRejected(_told(path), rejected)
     return positions, rejected, ignored_columns(table)
+
+
+def _told(path: Path) -> str:
+    """The name of a file as text that anything can keep, whatever bytes it is made of."""
+    return os.fsencode(path.name).decode("utf-8", errors="replace")
 
 
 def _assessed(positions: pd.DataFrame, market: MarketView, requested: DateLike | None) -> RiskReport:
@@ -104,3 +114,15 @@ def _moved(requested: DateLike | None, as_of: date) -> tuple[str, ...]:
     if requested is None or to_date(requested) == as_of:
         return ()
     return (f"{to_date(requested)} is not a trading day in New York; shown as of the session before, {as_of}",)
+
+
+def _mixed(name: str, history: pd.DataFrame, version: int) -> tuple[str, ...]:
+    """A note when some of the history was made from other positions than the book has now."""
+    other = history.index[history["version"] != version]
+    if other.empty:
+        return ()
+    first, last = other.min().date(), other.max().date()
+    return (
+        f"{len(other)} of the {len(history)} sessions of the history, from {first} to {last}, are of an earlier "
+        f"version of the book; run `sigma snapshot {name} --from {first} --to {last}` to value them anew",
+    )

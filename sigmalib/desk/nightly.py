@@ -13,10 +13,13 @@ from sigmalib.core import __version__
 from sigmalib.core.errors import InputError
 from sigmalib.core.market import MarketView
 from sigmalib.core.times import DateLike, sessions, sessions_before, to_date
+from sigmalib.data.exports import csv_text
 from sigmalib.data.store import Counts, Snapshot
 from sigmalib.desk.world import HISTORY, World, open_world
+from sigmalib.portfolio.valuation import Valuation
 from sigmalib.risk.report import assess
 
+RANGED = ("price", "history", "rate")  # gaps that a source tells of the whole range it was asked for
 Progress = Callable[[Iterable[pd.Timestamp], int], Iterable[pd.Timestamp]]
 
 
@@ -40,7 +43,8 @@ def snapshot(
     positions = world.store.positions(name, version=version)
     market = world.market(positions, last, first=days[0].date())
     known = world.store.fingerprints(name)
-    made = _taken(progress(days, len(days)), positions, market, known, version)
+    views = (_as_opened(world, positions, market, day) for day in progress(days, len(days)))
+    made = _taken(views, positions, known, version)
     counts = world.store.keep_snapshots(name, made, version=version)
     return counts._replace(unchanged=len(days) - counts.new - counts.revised)
 
@@ -56,30 +60,36 @@ def _range(start: DateLike, end: DateLike, last: date) -> pd.DatetimeIndex:
 
 
 def _taken(
-    days: Iterable[pd.Timestamp], positions: pd.DataFrame, market: MarketView, known: Mapping[date, str], version: int
+    views: Iterable[MarketView], positions: pd.DataFrame, known: Mapping[date, str], version: int
 ) -> Iterator[Snapshot]:
-    for day in days:
-        view = _as_opened(market, day)
+    for view in views:
         fingerprint = _fingerprint(view, version)
-        if known.get(day.date()) == fingerprint:
+        if known.get(view.as_of) == fingerprint:
             continue
         report = assess(positions, view)
-        valued = report.valuation
         yield Snapshot(
             session=view.as_of,
-            nav=valued.nav,
-            market_value=valued.market_value,
-            gross_market_value=valued.gross_market_value,
-            pnl_day=valued.pnl_day,
-            pnl_total=valued.pnl_total,
+            **_whole(report.valuation),
             missing=len(report.missing),
             report=report.to_dict(),
             fingerprint=fingerprint,
         )
 
 
-def _as_opened(market: MarketView, day: pd.Timestamp) -> MarketView:
-    """The market at ``day`` with as much history as opening the book that day brings, whatever the range asked for."""
+def _whole(valued: Valuation) -> dict[str, float]:
+    """The totals that history is made of, unknown where a holding's part is: half a total is no day's value."""
+    priced, day, total = valued.holdings[["market_value", "pnl_day", "pnl_total"]].notna().all()
+    known = {"nav": priced, "market_value": priced, "gross_market_value": priced, "pnl_day": day, "pnl_total": total}
+    return {name: getattr(valued, name) if holds else float("nan") for name, holds in known.items()}
+
+
+def _as_opened(world: World, positions: pd.DataFrame, market: MarketView, day: pd.Timestamp) -> MarketView:
+    """The market at ``day`` as opening the book that day brings it, whatever the range asked for.
+
+    Cut out of ``market``, unless the source had gaps in its range: then what that day lacks is asked for on its own.
+    """
+    if market.missing["what"].isin(RANGED).any():
+        return world.market(positions, day.date())
     view = market.until(day)
     start = pd.Timestamp(sessions_before(view.as_of, HISTORY))
     in_force = max(int(view.rates.index.searchsorted(start, side="right")) - 1, 0)
@@ -88,10 +98,11 @@ def _as_opened(market: MarketView, day: pd.Timestamp) -> MarketView:
         closes=view.closes.loc[start:],
         adjusted=view.adjusted.loc[start:],
         rates=view.rates.iloc[in_force:],
-        fx=view.fx.loc[start:],
+        fx=view.fx.loc[min(start, pd.Timestamp(world.fx_start(positions) or start)) :],
     )
 
 
 def _fingerprint(view: MarketView, version: int) -> str:
-    """Sixteen hex digits of what a snapshot is made from: the data, the version of the book and of the code."""
-    return blake2b(f"{view.fingerprint}|{version}|{__version__}".encode(), digest_size=8).hexdigest()
+    """Sixteen hex digits of what a snapshot is made from: the data and its gaps, the version of book and code."""
+    made_from = f"{view.fingerprint}|{version}|{__version__}|{csv_text(view.missing)}"
+    return blake2b(made_from.encode(), digest_size=8).hexdigest()

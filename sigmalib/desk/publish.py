@@ -25,7 +25,7 @@ from sigmalib.core.records import json_text
 from sigmalib.core.times import DateLike
 from sigmalib.data.deliver import set_aside, staged
 from sigmalib.data.exports import csv_text, read_json
-from sigmalib.data.files import write_text
+from sigmalib.data.files import write_bytes, write_text
 from sigmalib.desk.book import Book, open_book
 from sigmalib.desk.world import World, open_world
 
@@ -99,7 +99,7 @@ def run_report(
 
     ``export`` turns the executed notebook into one HTML page. ``reuse`` returns the last run when it was made from
     the same data, positions, snapshots, parameters, notebook and code. Raises InputError for an unknown report,
-    parameter or book, before anything is executed, and ReportFailed when a cell fails.
+    parameter or book, before anything is executed, and ReportFailed when a cell or ``export`` fails.
     """
     world = world or open_world()
     source = _notebook(name, world)
@@ -113,7 +113,8 @@ def run_report(
         with staged(place) as folder:
             _keep_data(folder, opened, made_from)
             notebook = _execute(source, folder / NOTEBOOK, given, world)
-            write_text(folder / HTML, export(notebook, title=f"{_title(source)}: {book}, {given['as_of']}"))
+            page = _exported(notebook, source, folder / NOTEBOOK, given, export, world)
+            write_text(folder / HTML, page)
     html, executed, data, rows = (place / file for file in (HTML, NOTEBOOK, DATA, POSITIONS))
     return Published(name, book, given["as_of"], "done", html, executed, data, rows, reused)
 
@@ -142,13 +143,27 @@ def _execute(source: Path, target: Path, given: Mapping[str, Any], world: World)
     except PapermillExecutionError as failure:
         told = f"failed in cell {failure.cell_index}: {failure.ename}: {failure.evalue}"
         raise _failed(source, target, given, told, world) from failure
-    except RuntimeError as failure:  # a kernel that died, did not start, or took too long
+    except (RuntimeError, TimeoutError) as failure:  # a kernel that died, did not start, or a cell that took too long
         raise _failed(source, target, given, f"did not end: {failure}", world) from failure
+
+
+def _exported(
+    notebook: NotebookNode, source: Path, executed: Path, given: Mapping[str, Any], export: Exporter, world: World
+) -> str:
+    """The page made of the executed notebook; that one is kept when its page cannot be made."""
+    try:
+        return export(notebook, title=f"{_title(source)}: {given['book']}, {given['as_of']}")
+    except Exception as failure:  # whatever an exporter raises, the run that took minutes stays
+        told = f"was executed, but its page cannot be made: {type(failure).__name__}: {failure}"
+        raise _failed(source, executed, given, told, world) from failure
 
 
 def _failed(source: Path, target: Path, given: Mapping[str, Any], told: str, world: World) -> ReportFailed:
     kept = world.workspace.path("reports", source.stem, given["book"], f"failed-{given['as_of']}.ipynb")
-    set_aside(target, kept)
+    if target.is_file():
+        set_aside(target, kept)
+    else:  # it ended before anything was written
+        write_bytes(kept, source.read_bytes())
     log.error("report failed", extra={"run": source.stem, "as_of": given["as_of"], "notebook": str(kept)})
     return ReportFailed(f"{source.stem} {told}\nthe notebook, with the error in it, is {kept}", kept)
 
@@ -227,7 +242,7 @@ def _digest(content: bytes) -> str:
 
 
 def _is_current(place: Path, made_from: Mapping[str, Any]) -> bool:
-    whole = (place / HTML).is_file() and (place / DATA).is_file()
+    whole = all((place / file).is_file() for file in (HTML, NOTEBOOK, DATA, POSITIONS))
     return whole and read_json(place / DATA).get("made_from") == made_from
 
 

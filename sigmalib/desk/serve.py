@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,11 +66,35 @@ def _needs_login(doors: Doors) -> bool:
 
 
 def cookie_secret(world: World) -> str:
-    """The secret that signs login cookies, made once and kept in the workspace for this user alone (0600)."""
+    """The secret that signs login cookies, made once and kept in the workspace for this user alone (0600).
+
+    Anything else in its place, such as half a secret, is made anew; of servers that start at once one makes it.
+    """
     place = world.workspace.path("cookie.secret")
-    if not place.exists():
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(SECRET_BYTES))
+    if not place.exists() or not _is_secret(place.read_bytes()):
+        _make_secret(place)
     place.chmod(0o600)
     return place.read_text()
+
+
+def _is_secret(content: bytes) -> bool:
+    return re.fullmatch(rb"[0-9a-f]{%d}" % (2 * SECRET_BYTES), content) is not None
+
+
+def _make_secret(place: Path) -> None:
+    """A new secret at ``place``, whole from the first moment; one that another server has just made stays."""
+    made = place.with_name(f".{secrets.token_hex(8)}.unfinished")
+    is_spoilt = place.exists() and not _is_secret(place.read_bytes())
+    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        if is_spoilt:
+            made.replace(place)
+        else:
+            with suppress(FileExistsError):
+                place.hardlink_to(made)
+    finally:
+        made.unlink(missing_ok=True)

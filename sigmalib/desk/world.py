@@ -13,7 +13,7 @@ import pandas as pd
 from sigmalib.core.errors import InputError
 from sigmalib.core.market import MarketView
 from sigmalib.core.settings import Settings
-from sigmalib.core.times import DateLike, last_session, sessions_before, to_date
+from sigmalib.core.times import DateLike, calendar, last_session, sessions_before, to_date
 from sigmalib.data.files import Workspace
 from sigmalib.data.gather import gather
 from sigmalib.data.sample import Sample
@@ -73,7 +73,13 @@ class World:
             base_currency=self.settings.base_currency,
             currencies=_distinct(positions["currency"]),
             options=_distinct(options),
+            fx_start=self.fx_start(positions),
         )
+
+    def fx_start(self, positions: pd.DataFrame) -> date | None:
+        """The session of the earliest entry in another currency than the base, whose cost needs that day's rate."""
+        entered = positions.loc[positions["currency"] != self.settings.base_currency, "entry_date"]
+        return None if entered.empty else last_session(max(entered.min(), calendar().first_session))
 
 
 def open_world(environment: Mapping[str, str] | None = None, *, create: bool = False) -> World:

@@ -20,6 +20,8 @@ from sigmalib.portfolio.tickers import Instrument
 
 Kind = Literal["LONG", "SHORT", "LC", "LP", "SC", "SP", "CASH"]
 
+LARGEST = 1e12
+TOO_LARGE = Fault("is larger than 1,000,000,000,000", "correct the number, or split the position")
 ZERO = Fault("is zero", "write the number held, below zero for short, or remove the row")
 WHOLE = Fault("is not a whole number of contracts", "write the contracts held, as in 5 or -5")
 NOT_POSITIVE = Fault("is not positive", "write the price paid or received per unit, as in 150.25")
@@ -133,6 +135,8 @@ def _quantity(cell: object, listed: Instrument) -> float | Fault:
         return value
     if value == 0 and listed.family != "cash":
         return ZERO
+    if abs(value) > LARGEST:
+        return TOO_LARGE
     return WHOLE if listed.family == "option" and not value.is_integer() else value
 
 
@@ -142,6 +146,8 @@ def _price(cell: object, listed: Instrument) -> float | Fault:
         return value
     if listed.family == "cash" and value != 1:
         return NOT_ONE
+    if value > LARGEST:
+        return TOO_LARGE
     return value if value > 0 else NOT_POSITIVE
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sigmalib.core.errors import InputError
+from sigmalib.core.times import sessions
 
 Returns = pd.Series | npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -24,13 +25,17 @@ PERIODS_PER_YEAR = 252
 NEGLIGIBLE = 1e-12
 
 
-def sharpe_ratio(returns: Returns, *, risk_free: float = 0.0, periods_per_year: int = PERIODS_PER_YEAR) -> float:
+def sharpe_ratio(
+    returns: Returns, *, risk_free: float | pd.Series = 0.0, periods_per_year: int = PERIODS_PER_YEAR
+) -> float:
     """Annualised mean excess return over its sample deviation (ddof 1); ``risk_free`` is annual effective.
+
+    A Series of rates is aligned with the returns by date.
 
     >>> round(sharpe_ratio([0.01, -0.01, 0.02], periods_per_year=12), 4)
     1.5119
     """
-    excess = _checked(returns) - per_period(risk_free, periods_per_year=periods_per_year)
+    excess = _checked(returns) - _free(returns, risk_free, periods_per_year)
     return _ratio(_mean(excess), _deviation(excess)) * float(np.sqrt(periods_per_year))
 
 
@@ -51,8 +56,9 @@ def annualised_volatility(returns: Returns, *, periods_per_year: int = PERIODS_P
 def cagr(returns: Returns, *, periods_per_year: int = PERIODS_PER_YEAR) -> float:
     """Compound annual growth rate by periods: final wealth ** (periods a year / n) - 1; NaN when wealth is lost."""
     values = _checked(returns)
-    final = float(np.prod(1.0 + values)) if len(values) else float("nan")
-    return final ** (periods_per_year / len(values)) - 1.0 if final > 0 else float("nan")
+    if len(values) == 0 or (values <= -1.0).any():
+        return float("nan")
+    return float(np.prod(1.0 + values)) ** (periods_per_year / len(values)) - 1.0
 
 
 def drawdown(returns: Returns) -> pd.Series:
@@ -103,15 +109,29 @@ def beta(
 def of_history(history: pd.DataFrame) -> pd.DataFrame:
     """Time-weighted performance of a book out of its daily valuations.
 
-    history : (session,) with nav, gross_market_value and pnl_day in base currency. Whatever changed NAV beside P&L
-    counts as a flow at the start of the day, so the day's return is pnl_day / (nav - pnl_day). Without NAV the
-    denominator is the gross market value of the session before.
-    Returns (session,) x return, cumulative, drawdown (fractions; drawdown <= 0), sessions without a return left out.
+    history : (session,) with nav, gross_market_value, pnl_day and pnl_total in base currency, NaN where a valuation
+    is partial. Whatever changed NAV beside P&L counts as a flow at the start of the day, so a day's return is
+    pnl_day / (nav - pnl_day); a book without NAV takes the gross market value of the session before. A session that
+    is absent or partial has no return: the next complete one carries the change of total P&L since the last, over its
+    NAV then. Returns (session,) x return, cumulative, drawdown (fractions; drawdown <= 0), bridged (sessions that the
+    return spans beyond its own).
     """
-    capital = (history["nav"] - history["pnl_day"]).fillna(history["gross_market_value"].shift(1))
-    daily = (history["pnl_day"] / capital.where(capital > 0)).dropna()
+    worth = history["nav"] if history["nav"].notna().any() else history["gross_market_value"]
+    whole = history[worth.notna() & history["pnl_total"].notna()]
+    worth = worth.loc[whole.index]
+    days = sessions(whole.index[0], whole.index[-1]) if len(whole) else whole.index
+    bridged = pd.Series(days.get_indexer(whole.index), whole.index).diff().fillna(1.0) - 1.0
+    own = (bridged == 0) & whole["pnl_day"].notna()
+    flows = worth.shift(1) if whole["nav"].isna().all() else whole["nav"] - whole["pnl_day"]
+    profit, capital = whole["pnl_day"].where(own, whole["pnl_total"].diff()), flows.where(own, worth.shift(1))
+    daily = (profit / capital.where(capital > 0)).dropna()
     return pd.DataFrame(
-        {"return": daily, "cumulative": (1.0 + daily).cumprod() - 1.0, "drawdown": drawdown(daily)}, index=daily.index
+        {
+            "return": daily,
+            "cumulative": (1.0 + daily).cumprod() - 1.0,
+            "drawdown": drawdown(daily),
+            "bridged": bridged.loc[daily.index],
+        }
     )
 
 
@@ -125,13 +145,20 @@ def _aligned(
 ) -> tuple[Floats, Floats, Floats]:
     if isinstance(returns, pd.Series) and isinstance(benchmark, pd.Series):
         returns, benchmark = returns.align(benchmark, join="inner")
-        if isinstance(risk_free, pd.Series):
-            risk_free = risk_free.reindex(returns.index)
     own, market = _checked(returns), _checked(benchmark)
     if len(own) != len(market):
         raise InputError(f"`returns` has {len(own)} periods, `benchmark` {len(market)}; give them the same dates")
-    free = per_period(np.asarray(risk_free, dtype=float), periods_per_year=periods_per_year)
-    return own, market, np.broadcast_to(free, own.shape)
+    return own, market, _free(returns, risk_free, periods_per_year)
+
+
+def _free(returns: Returns, risk_free: float | pd.Series, periods_per_year: int) -> Floats:
+    """The per-period risk-free rate of each return."""
+    if isinstance(risk_free, pd.Series) and isinstance(returns, pd.Series):
+        risk_free = risk_free.reindex(returns.index)
+    annual = np.broadcast_to(np.asarray(risk_free, dtype=float), np.shape(returns))
+    if np.isnan(annual).any():
+        raise InputError(f"`risk_free` is unknown for {np.isnan(annual).sum()} of the returns; fill it first")
+    return per_period(annual, periods_per_year=periods_per_year)
 
 
 def _checked(returns: Returns) -> Floats:

@@ -76,8 +76,9 @@ def parse(frame: pd.DataFrame, *, as_of: DateLike, base_currency: str = "USD") -
 
 def ignored_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     """Names of the columns that ``parse`` keeps out, for a notice to the analyst."""
-    names = [str(name).strip() for name in frame.columns if _meaning(name) is None]
-    return tuple(name for name in names if name and name != SURPLUS)
+    used = set(_positions_of(frame).values())
+    names = [str(name).strip() for at, name in enumerate(frame.columns) if at not in used]
+    return tuple(name for name in names if name)
 
 
 def held(positions: pd.DataFrame, as_of: DateLike) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -99,25 +100,6 @@ def held(positions: pd.DataFrame, as_of: DateLike) -> tuple[pd.DataFrame, pd.Dat
     return positions[~gone].reset_index(drop=True), left_out[gone].reset_index(drop=True)
 
 
-def to_table(positions: pd.DataFrame) -> pd.DataFrame:
-    """The analyst's columns again, entry dates as ISO text and tags comma-separated.
-
-    ``parse`` of it gives the same positions back.
-    """
-    check(positions, POSITIONS)
-    return pd.DataFrame(
-        {
-            "ticker": positions["symbol"],
-            "quantity": positions["quantity"],
-            "entry_price": positions["entry_price"],
-            "entry_date": positions["entry_date"].dt.strftime("%Y-%m-%d").astype("str"),
-            "currency": positions["currency"],
-            "tags": positions["tags"].map(",".join).astype("str"),
-            "strategy": positions["strategy"].fillna(""),
-        }
-    )
-
-
 def _base(code: str) -> str:
     base = cells.currency(code)
     if not isinstance(base, str):
@@ -129,12 +111,22 @@ def _meaning(name: object) -> str | None:
     return _MEANING.get(re.sub(r"[\s_-]+", "", str(name)).lower())
 
 
+def _is_own_name(name: object) -> bool:
+    return re.sub(r"[\s-]+", "_", str(name).strip()).lower() == _meaning(name)
+
+
 def _positions_of(frame: pd.DataFrame) -> dict[str, int]:
-    """Where each known column stands; InputError when a required one is missing or one is there twice."""
+    """Where each known column stands; InputError when a required one is missing or one is there twice.
+
+    A column's own name goes before its aliases: beside ``entry_price`` a ``price`` is another column, and kept out.
+    """
     found: dict[str, int] = {}
     names = ", ".join(str(name) for name in frame.columns) or "none"
+    own = {_meaning(name) for name in frame.columns if _is_own_name(name)}
     for at, name in enumerate(frame.columns):
         meaning = SURPLUS if name == SURPLUS else _meaning(name)
+        if meaning in own and not _is_own_name(name):
+            continue
         if meaning in found:
             first = frame.columns[found[meaning]]
             raise InputError(f"the columns {first!r} and {name!r} both give {meaning}; keep one (found: {names})")

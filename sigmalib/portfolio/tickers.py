@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from sigmalib.core.errors import InputError
 from sigmalib.core.instruments import Right, looks_like_option, parse_option
+from sigmalib.core.times import LAST_DAY
 from sigmalib.portfolio import cells
 from sigmalib.portfolio.cells import Fault
 
@@ -69,6 +70,8 @@ def _option(text: str) -> Instrument | Fault:
     except InputError as refused:
         rule, _, fix = str(refused).removeprefix(f"{text!r} ").partition("; ")
         return Fault(rule, fix or OPTION_FIX)
+    if contract.expiry > LAST_DAY:
+        return Fault(f"expires after {LAST_DAY}, the last day of the exchange calendar", "correct the expiry")
     terms = (contract.multiplier, contract.strike, contract.expiry, contract.right)
     return Instrument(contract.symbol, "option", contract.underlying, *terms)
 

@@ -42,6 +42,11 @@ class Valuation:
     pnl_total: float
     missing: pd.DataFrame
 
+    @property
+    def complete(self) -> bool:
+        """Whether every holding has a market value and a P&L of the day; without, the totals are partial."""
+        return bool(self.holdings[["market_value", "pnl_day"]].notna().all(axis=None))
+
 
 def value(
     positions: pd.DataFrame,
@@ -62,7 +67,8 @@ def value(
     rows = _valued(priced, market, previous, before)
     cash = rows["kind"] == "CASH"
     market_value = rows["market_value"].where(~cash)
-    gross, net = float(market_value.abs().sum()), float(market_value.sum())
+    invested = market_value[~cash]
+    gross, net = known_sum(invested.abs()), known_sum(invested)
     money = float(rows.loc[cash, "market_value"].sum(min_count=1))
     nav = money + net
     base, base_name = (nav, "NAV") if nav > 0 else (gross, "gross market value")
@@ -75,10 +81,15 @@ def value(
         nav=nav,
         base=base,
         base_name=base_name,
-        pnl_day=float(rows["pnl_day"].sum()),
-        pnl_total=float(rows["pnl_total"].sum()),
+        pnl_day=known_sum(rows.loc[~cash, "pnl_day"]) + float(rows.loc[cash, "pnl_day"].sum()),
+        pnl_total=known_sum(rows.loc[~cash, "pnl_total"]) + float(rows.loc[cash, "pnl_total"].sum()),
         missing=_missing(rows, market, before),
     )
+
+
+def known_sum(values: pd.Series) -> float:
+    """Sum of what is known: 0 of nothing at all, NaN when there are values and none of them is known."""
+    return float(values.sum(min_count=1)) if len(values) else 0.0
 
 
 def _priced(positions: pd.DataFrame, market: MarketView, marks: pd.DataFrame | None) -> pd.DataFrame:
@@ -95,7 +106,8 @@ def _priced(positions: pd.DataFrame, market: MarketView, marks: pd.DataFrame | N
     profile = positions["underlying"].map(market.profiles["kind"])
     sector = positions["underlying"].map(market.profiles["sector"]).astype("str")
     sector = sector.where(sector.notna(), profile.map(FUND_SECTORS).astype("str")).where(~cash, "Cash")
-    price = price.where(cash | ~_mispriced(positions, market))
+    usable = cash | ~_mispriced(positions, market)
+    price, closes = price.where(usable), closes.where(usable)
     fx = positions["currency"].map(market.fx_rates())
     return positions.assign(price=price, price_source=source.where(price.notna()), spot=closes, fx=fx, sector=sector)
 

@@ -18,6 +18,9 @@ def conventions(market: MarketView, *, base_name: str, scenarios: int, window: i
     relative = f"daily P&L of that simulation over {base_name}"
     return {
         "market_value": f"{money}; sum of quantity x multiplier x price x fx without cash",
+        "gross_market_value": f"{money}; sum of the absolute market values without cash",
+        "cash": f"{money}; sum of the CASH rows; unknown without one",
+        "source": f"{market.source}; prices are closes of the as-of session, options as under `options`",
         "nav": f"{money}; cash + market value; unknown without a CASH row",
         "base": "what weights, volatility, beta and drawdown are fractions of: NAV, or gross market value without cash",
         "exposure": f"{money}; notional quantity x multiplier x underlying price x fx, puts with the opposite sign; "
@@ -32,6 +35,8 @@ def conventions(market: MarketView, *, base_name: str, scenarios: int, window: i
         "volatility": f"fraction a year; sample deviation (ddof 1) of the {relative}, x sqrt(252)",
         "beta": f"slope by least squares of the {relative} on the returns of {benchmark}, both less the risk-free rate",
         "max_drawdown": f"fraction, loss positive; of the {relative}, compounded in time order from 1",
+        "average_correlation": "mean of the known correlations between different names",
+        "scenarios": f"count of the past sessions behind every tail number, at most {window}",
         "correlation": "Pearson, simple daily returns of the underlyings over the same sessions, pairs with 60 or more",
         "options": "Black-Scholes-Merton, all priced as European for now; volatility implied from the quote, else "
         "realised over 60 sessions (log returns, ddof 1, x sqrt(252)); ACT/365 to the expiry instant",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sigmalib.portfolio.valuation import known_sum
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -30,12 +32,14 @@ class Exposure:
 
 
 def total(exposures: pd.Series) -> Exposure:
-    """Long and short sums by position; unknown exposures (NaN) are left out and listed by the valuation.
+    """Long and short sums by position; of no positions 0, and unknown (NaN) when none of their exposures is known.
+
+    Unknown exposures beside known ones are left out here and listed by the report.
 
     >>> total(pd.Series([100.0, -40.0])).net
     60.0
     """
-    return Exposure(long=float(exposures.clip(lower=0).sum()), short=float(exposures.clip(upper=0).sum()))
+    return Exposure(long=known_sum(exposures.clip(lower=0)), short=known_sum(exposures.clip(upper=0)))
 
 
 def delta_adjusted(holdings: pd.DataFrame, marks: pd.DataFrame) -> pd.Series:

@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sigmalib.core.frames import MISSING
+from sigmalib.core.frames import MISSING, missing
 from sigmalib.core.market import MarketView
 from sigmalib.core.times import sessions_before
 from sigmalib.portfolio import groups, performance
 from sigmalib.portfolio.positions import held
 from sigmalib.portfolio.valuation import Valuation, value
-from sigmalib.risk import correlation, exposure, options, stress, tail
+from sigmalib.risk import correlation, exposure, options, tail
 from sigmalib.risk.conventions import conventions
 from sigmalib.risk.exposure import Exposure
+from sigmalib.risk.simulation import WINDOW, Simulation, simulate, underlyings
 
 LEVELS = (0.95, 0.99)
-WINDOW = 500
-Gaps = dict[str, list[pd.Timestamp]]  # by underlying, the sessions whose move is unknown
 MARKED = ("volatility", "volatility_source", "style")
 GROUPED: tuple[groups.Key, ...] = ("kind", "tag", "strategy", "sector")
 
@@ -37,6 +36,7 @@ class RiskReport:
     """
 
     as_of: date
+    source: str
     base_currency: str
     benchmark: str
     valuation: Valuation
@@ -69,6 +69,7 @@ class RiskReport:
         valued = self.valuation
         return {
             "as_of": self.as_of,
+            "source": self.source,
             "base_currency": self.base_currency,
             "benchmark": self.benchmark,
             "market_value": valued.market_value,
@@ -88,7 +89,7 @@ class RiskReport:
             "scenarios": len(self.scenarios),
             "groups": {key: self.by(key).to_dict("index") for key in GROUPED},
             "correlation": self.correlation.to_dict("index"),
-            "complete": self.missing.empty,
+            "complete": self.valuation.complete and self.missing.empty,
             "missing": self.missing.to_dict("records"),
             "left_out": self.left_out.to_dict("records"),
             "notes": list(self.notes),
@@ -105,28 +106,31 @@ def assess(positions: pd.DataFrame, market: MarketView) -> RiskReport:
     """
     alive, left_out = held(positions, market.as_of)
     valuation, marks = _valued(alive, market)
-    by_position, gaps = _hypothetical(valuation.holdings, marks, market)
-    valuation = _with_contributions(valuation, by_position)
-    pnl = by_position.sum(axis=1).rename("pnl")
+    simulation = simulate(valuation.holdings, marks, market)
+    valuation = _with_contributions(valuation, simulation.by_position)
+    holdings, pnl = valuation.holdings, simulation.pnl
+    invested = holdings["kind"] != "CASH"
     shares = pnl / (valuation.base or np.nan)
     benchmark = market.returns[market.benchmark].reindex(pnl.index)
+    beta = _beta(shares, benchmark, market.rates)
     return RiskReport(
         as_of=market.as_of,
+        source=market.source,
         base_currency=market.base_currency,
         benchmark=market.benchmark,
         valuation=valuation,
-        exposure=exposure.total(valuation.holdings["exposure"]),
-        delta_adjusted=exposure.total(valuation.holdings["delta_adjusted_exposure"]),
+        exposure=exposure.total(holdings.loc[invested, "exposure"]),
+        delta_adjusted=exposure.total(holdings.loc[invested, "delta_adjusted_exposure"]),
         scenarios=pnl,
         benchmark_returns=benchmark,
         tails=_tails(pnl),
         volatility=_known(shares, performance.annualised_volatility),
-        beta=_beta(shares, benchmark, market.rates),
+        beta=beta,
         max_drawdown=_known(shares, performance.max_drawdown),
-        correlation=correlation.pairwise(_window(market)[_underlyings(valuation.holdings)]),
-        missing=_missing(valuation, gaps, market),
+        correlation=correlation.pairwise(simulation.moves[underlyings(holdings)]),
+        missing=_missing(valuation, simulation, market),
         left_out=left_out,
-        notes=_notes(valuation, pnl, gaps, left_out),
+        notes=_notes(valuation, simulation, shares, beta, left_out),
         conventions=conventions(market, base_name=valuation.base_name, scenarios=len(pnl), window=WINDOW),
         fingerprint=market.fingerprint,
     )
@@ -140,41 +144,15 @@ def _valued(alive: pd.DataFrame, market: MarketView) -> tuple[Valuation, pd.Data
     valuation = value(alive, market, marks=marks, previous_marks=options.mark(symbols, before))
     holdings = valuation.holdings.assign(
         delta_adjusted_exposure=exposure.delta_adjusted(valuation.holdings, marks),
-        **{
-            name: valuation.holdings["symbol"].map(marks[name]) for name in ("volatility", "volatility_source", "style")
-        },
+        **{name: valuation.holdings["symbol"].map(marks[name]) for name in MARKED},
     )
     return replace(valuation, holdings=holdings), marks
-
-
-def _hypothetical(holdings: pd.DataFrame, marks: pd.DataFrame, market: MarketView) -> tuple[pd.DataFrame, Gaps]:
-    """P&L of each priced holding on each past session, and by underlying the sessions whose move is unknown."""
-    moves = _window(market)
-    fx_moves = market.fx.pct_change(fill_method=None).reindex(moves.index)
-    matrix = stress.revalue(holdings[holdings["market_value"].notna()], marks, moves, fx_moves)
-    needed = pd.concat([moves[_underlyings(holdings)], fx_moves[_currencies(holdings, fx_moves)]], axis=1)
-    gaps = {str(name): list(needed.index[unknown]) for name, unknown in needed.isna().items() if unknown.any()}
-    return matrix.dropna(), gaps
 
 
 def _with_contributions(valuation: Valuation, by_position: pd.DataFrame) -> Valuation:
     """The valuation with each holding's part of the book's expected shortfall at the first level."""
     parts = tail.component_shortfall(by_position, LEVELS[0]).reindex(valuation.holdings.index)
     return replace(valuation, holdings=valuation.holdings.assign(es_contribution=parts))
-
-
-def _window(market: MarketView) -> pd.DataFrame:
-    return market.returns.iloc[-WINDOW:]
-
-
-def _underlyings(holdings: pd.DataFrame) -> list[str]:
-    priced = holdings[holdings["market_value"].notna() & (holdings["kind"] != "CASH")]
-    return sorted(priced["underlying"].unique())
-
-
-def _currencies(holdings: pd.DataFrame, fx: pd.DataFrame) -> list[str]:
-    held_in = holdings.loc[holdings["market_value"].notna(), "currency"]
-    return sorted(set(held_in) & set(fx.columns))
 
 
 def _tails(pnl: pd.Series) -> pd.DataFrame:
@@ -193,38 +171,56 @@ def _beta(shares: pd.Series, benchmark: pd.Series, rates: pd.Series) -> float:
     return performance.beta(known["book"], known["benchmark"], risk_free=free.dropna())
 
 
-def _missing(valuation: Valuation, gaps: Gaps, market: MarketView) -> pd.DataFrame:
-    listed = [
-        (name, "history", f"no return on {len(days)} of the last {WINDOW} sessions, latest {days[-1]:%Y-%m-%d}")
-        for name, days in gaps.items()
-    ]
+def _missing(valuation: Valuation, simulation: Simulation, market: MarketView) -> pd.DataFrame:
     told = market.missing
     benchmark = told[(told["symbol"] == market.benchmark) & told["what"].isin(["price", "history"])]
-    rates = told[told["what"] == "rate"]
-    rows = [valuation.missing, pd.DataFrame(listed, columns=MISSING.names), benchmark, rates]
+    rows = [
+        valuation.missing,
+        _unexposed(valuation, market),
+        simulation.missing,
+        benchmark,
+        told[told["what"] == "rate"],
+    ]
     return pd.concat([r for r in rows if len(r)] or [MISSING.empty()], ignore_index=True).drop_duplicates()
 
 
-def _notes(valuation: Valuation, pnl: pd.Series, gaps: Gaps, left_out: pd.DataFrame) -> tuple[str, ...]:
+def _unexposed(valuation: Valuation, market: MarketView) -> pd.DataFrame:
+    """MISSING rows of holdings that have a value but no known exposure or delta."""
+    rows = valuation.holdings
+    unknown = rows[["exposure", "delta_adjusted_exposure"]].isna().any(axis=1) & rows["market_value"].notna()
+    reason = "has a price, but spot, volatility, rate or dividend yield is unknown, and so exposure or delta"
+    return missing(*((symbol, "exposure", f"{reason} on {market.as_of}") for symbol in rows.loc[unknown, "symbol"]))
+
+
+def _notes(
+    valuation: Valuation, simulation: Simulation, shares: pd.Series, beta: float, left_out: pd.DataFrame
+) -> tuple[str, ...]:
     """What a reader should know before trusting the numbers."""
     holdings = valuation.holdings
-    unpriced = int(holdings["market_value"].isna().sum())
+    unpriced, count = int(holdings["market_value"].isna().sum()), len(simulation.pnl)
     american = int((holdings["style"] == "American").sum())
     modelled = int((holdings["price_source"] == "model").sum())
-    thin = tail.tail_observations(len(pnl), max(LEVELS))
+    instead = f"{count} scenarios instead of {WINDOW}"
+    short = count < WINDOW and not holdings.empty
     told = {
         f"partial: {unpriced} position(s) have no market value and are in no total": unpriced > 0,
-        f"{len(left_out)} position(s) are not alive at the as-of and were left out": len(left_out) > 0,
+        f"{len(simulation.beyond)} position(s) cannot be revalued and are in no tail measure": len(simulation.beyond),
+        f"{len(left_out)} position(s) are not alive at the as-of and were left out": len(left_out),
         "the book holds nothing at the as-of": holdings.empty,
         "no CASH row of known value, so NAV is unknown and weights use gross market value": (
-            np.isnan(valuation.nav) and not holdings.empty
+            np.isnan(valuation.cash) and not holdings.empty
         ),
         "NAV is not positive, so weights use gross market value": valuation.nav <= 0,
-        f"{len(pnl)} scenarios instead of {WINDOW}: unknown returns of {', '.join(gaps)}": bool(gaps),
-        f"{len(pnl)} scenarios instead of {WINDOW}: the market data starts too late": not gaps and len(pnl) < WINDOW,
-        f"{len(pnl)} scenarios leave fewer than one tail observation; VaR and ES are the worst loss": thin < 1,
-        f"{modelled} option(s) are marked by model, none of them by a quote of that day": modelled > 0,
-        f"{american} American option(s) are priced as European": american > 0,
+        f"{instead}: unknown returns of {', '.join(simulation.gaps)}": short and simulation.gaps,
+        f"{instead}: no position can be revalued": short and not count and not simulation.gaps,
+        f"{instead}: the market data starts too late": short and count and not simulation.gaps,
+        f"{count} scenarios leave fewer than one tail observation; VaR and ES are the worst loss": (
+            0 < tail.tail_observations(count, max(LEVELS)) < 1
+        ),
+        f"a day would have lost all of {valuation.base_name}, so the drawdown is unknown": (shares <= -1).any(),
+        "beta is unknown: the benchmark has no returns on these sessions": np.isnan(beta) and shares.notna().any(),
+        f"{modelled} option(s) are marked by model, none of them by a quote of that day": modelled,
+        f"{american} American option(s) are priced as European": american,
     }
     return tuple(sentence for sentence, holds in told.items() if holds)
 

@@ -89,7 +89,9 @@ def _checked(pnl: pd.Series | npt.ArrayLike, level: float) -> tuple[npt.NDArray[
     if not 0.5 < level < 1:
         hint = f"; pass {level / 100:g}" if 50 < level < 100 else ""
         raise InputError(f"`level` must lie in (0.5, 1), was {level:g}{hint}")
-    outcomes = np.asarray(pnl, dtype=float).ravel()
+    outcomes = np.asarray(pnl, dtype=float)
+    if outcomes.ndim != 1:
+        raise InputError(f"`pnl` must be one series, had {outcomes.ndim} dimensions; sum the positions first")
     if not np.isfinite(outcomes).all():
         raise InputError(f"`pnl` has {(~np.isfinite(outcomes)).sum()} unknown value(s); drop them first and say so")
     return outcomes, 1.0 - level

@@ -68,7 +68,7 @@ def plots_json(plots: Iterable[Plot]) -> str:
     numbered = {f"plot{number}": plot for number, plot in enumerate(plots)}
     items = [{"docid": name, "roots": plot.places, "root_ids": list(plot.places)} for name, plot in numbered.items()]
     documents = {name: plot.document for name, plot in numbered.items()}
-    return json.dumps({"documents": documents, "items": items}, separators=(",", ":")).replace("</", "<\\/")
+    return json.dumps({"documents": documents, "items": items}, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def scripts(plots: Iterable[Plot]) -> list[str]:
@@ -103,7 +103,7 @@ def _inline_style(link: re.Match[str]) -> str:
     path = _home("panel") / "dist" / link[2]
     css = path.read_text(encoding="utf-8") if ".." not in link[2] and path.is_file() else ""
     sheet = {"type": "object", "name": "InlineStyleSheet", "id": link[1], "attributes": {"css": css}}
-    return json.dumps(sheet, separators=(",", ":")).replace("</", "<\\/")
+    return json.dumps(sheet, separators=(",", ":")).replace("<", "\\u003c")
 
 
 @cache
@@ -117,5 +117,5 @@ def _home(package: str) -> Path:
     """Where the package is installed; it is not imported."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"the package {package!r} is not installed; run `make setup`", name=package)
+        raise ModuleNotFoundError(f"the package {package!r} is not installed; run `make demo`", name=package)
     return Path(spec.origin).parent

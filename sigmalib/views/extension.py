@@ -1,13 +1,12 @@
 """What ``%load_ext sigmalib`` does: plots that work without a network, and results that show themselves.
 
 The same line serves JupyterLab, nbval and reports. In JupyterLab the scripts of Bokeh and Panel are put into the
-first cell's output, so that nothing is fetched. In a report run (``SIGMALIB_REPORT=1``) nothing is put there: the
+first cell's output, so that nothing is fetched. In a report run (``in_report``) nothing is put there: the
 exporter adds the scripts once, and the executed notebook stays small.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -28,8 +27,6 @@ from sigmalib.views.embed import with_inline_styles
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-REPORT_SWITCH = "SIGMALIB_REPORT"
-
 # (module, class) of a result -> function of `sigmalib.views.tables` that writes it as HTML
 FORMATTERS = {("sigmalib.risk.report", "RiskReport"): "report_html"}
 
@@ -44,9 +41,8 @@ class OfflineRenderer(BokehRenderer):
         return (data | {"text/html": with_inline_styles(html)} if html else data), metadata
 
 
-def load(ipython: InteractiveShell) -> None:
+def load(ipython: InteractiveShell, *, in_report: bool) -> None:
     """Set plotting up in this notebook and register how our results are displayed."""
-    in_report = os.environ.get(REPORT_SWITCH) == "1"
     # HoloViews imports nbformat, and that a grammar of web addresses which no notebook needs: 1.3 s of CPU
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     hv.Store.renderers["bokeh"] = OfflineRenderer.instance()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from html import escape
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import panel as pn
 from panel_material_ui.template.base import Page
@@ -15,6 +15,7 @@ from panel_material_ui.template.base import Page
 from sigmalib.core.errors import SigmaError
 
 log = logging.getLogger(__name__)
+View = TypeVar("View", bound=Callable[[Any], pn.viewable.Viewable])
 
 
 class PageViewer(pn.viewable.Viewer):
@@ -66,12 +67,31 @@ def serve(title: str, build: Callable[[], PageViewer]) -> Page:
 
 def error_card(error: Exception) -> pn.pane.HTML:
     """A card that says what went wrong: the message of our own errors, or that it is a bug and where to look."""
-    told = (
-        str(error) if isinstance(error, SigmaError) else f"{type(error).__name__}: {error}. The server's log has more."
-    )
     return html(
-        f"<div class='sigma-banner error' role='alert'><b>This page could not be shown.</b><br>{escape(told)}</div>"
+        "<div class='sigma-banner error' role='alert'><b>This page could not be shown.</b><br>"
+        f"{escape(told(error))}</div>"
     )
+
+
+def told(error: Exception) -> str:
+    """What a reader is told: the message of our own errors, or that it is a bug and where to look."""
+    if isinstance(error, SigmaError):
+        return str(error)
+    return f"{type(error).__name__}: {error}. The server's log has more."
+
+
+def or_error_card(view: View) -> View:
+    """``view``, a method that draws a part of a page; when it raises, that is logged and a card stands in its place."""
+
+    @wraps(view)
+    def drawn(viewer: PageViewer) -> pn.viewable.Viewable:
+        try:
+            return view(viewer)
+        except Exception as error:  # the boundary of a part: whatever it is, the reader is told
+            log.exception("a part of a page could not be drawn: %s", view.__name__)
+            return error_card(error)
+
+    return cast(View, drawn)
 
 
 def _not_understood(given: dict[str, Any]) -> None:

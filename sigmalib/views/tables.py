@@ -69,12 +69,6 @@ GROUP_TABLE: TableSpec = (
     Column("pnl_day", "P&L day", "signed_money"),
     Column("pnl_total", "P&L total", "signed_money"),
 )
-WORST_DAYS_TABLE: TableSpec = (
-    Column("session", "Session", "date"),
-    Column("pnl", "P&L", "signed_money"),
-    Column("share", "of NAV", "signed_percent"),
-    Column("benchmark", "Benchmark", "signed_percent"),
-)
 MISSING_TABLE: TableSpec = (Column("symbol", "Symbol"), Column("what", "What is missing"), Column("reason", "Why"))
 LEFT_OUT_TABLE: TableSpec = (Column("symbol", "Position"), Column("reason", "Why it is left out"))
 TAIL_TABLE: TableSpec = (
@@ -189,6 +183,9 @@ def performance_table(data: pd.DataFrame) -> Html:
         ("Sortino ratio, minimum return 0", number(performance.sortino_ratio(daily), "ratio")),
         ("Maximum drawdown", number(performance.max_drawdown(daily), "percent")),
     ]
+    skipped = int(made["bridged"].sum())
+    if skipped:
+        rows.append(("Sessions without a whole valuation, bridged by the next", number(skipped, "quantity")))
     return text_table_html(pd.DataFrame(rows, columns=["Measure", f"{len(daily)} sessions"]))
 
 
@@ -196,7 +193,13 @@ def worst_days(data: RiskReport, count: int = 5) -> Html:
     """The sessions whose moves would cost today's book most, with the benchmark's return beside."""
     worst = pd.DataFrame({"pnl": data.scenarios, "benchmark": data.benchmark_returns}).nsmallest(count, "pnl")
     rows = worst.assign(session=worst.index, share=worst["pnl"] / (data.valuation.base or np.nan))
-    return table_html(rows, WORST_DAYS_TABLE)
+    spec = (
+        Column("session", "Session", "date"),
+        Column("pnl", "P&L", "signed_money"),
+        Column("share", f"of {data.valuation.base_name}", "signed_percent"),
+        Column("benchmark", "Benchmark", "signed_percent"),
+    )
+    return table_html(rows, spec)
 
 
 def cards(data: RiskReport) -> Html:

@@ -20,7 +20,7 @@ VIOLET, SLATE, SKY = "#8a63b8", "#7a8699", "#4f9bd9"
 INK, LINES = "#747e8e", "#8b95a5"
 UP, DOWN = TEAL, RED
 CYCLE = [NAVY, AMBER, TEAL, VIOLET, RED, SKY, SLATE]
-MONEY, PRICE, FRACTION, PERCENT = "0,0", "0,0.00", "0.00", "0.0%"  # for `xformatter`, `yformatter`, `@column{…}`
+MONEY, PERCENT = "0,0", "0.0%"  # for `xformatter`, `yformatter`, `@column{…}`
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 HEIGHT = 320
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import date
 from html import escape
@@ -14,8 +15,10 @@ import param
 from sigmalib.core.errors import SigmaError
 from sigmalib.views import charts, tables
 from sigmalib.views.cards import MEASURES, cards_html, headline_cards
-from sigmalib.views.page import PageViewer, html
+from sigmalib.views.page import PageViewer, html, or_error_card, told
 from sigmalib.views.widgets import table
+
+log = logging.getLogger(__name__)
 
 GROUPINGS = {"Individually": None, "By kind": "kind", "By strategy": "strategy"}
 PLAIN = {"size": "small", "margin": 0, "description": ""}
@@ -51,11 +54,14 @@ class PortfolioViewer(PageViewer):
     def _reopen(self) -> None:
         try:
             opened, trouble = self._open_book(self.book, self.as_of), ""
-        except SigmaError as error:
-            opened, trouble = None, str(error)
+        except Exception as error:  # or the page would go on showing the book before
+            if not isinstance(error, SigmaError):
+                log.exception("the book %r could not be opened", self.book)
+            opened, trouble = None, told(error)
         self.param.update(opened=opened, trouble=trouble)
 
-    @param.depends("opened")
+    @param.depends("opened", "trouble")
+    @or_error_card
     def banner(self) -> pn.viewable.Viewable:
         """What a reader must know first: why there is nothing, or what is missing, stale or partial."""
         if self.trouble:
@@ -72,6 +78,7 @@ class PortfolioViewer(PageViewer):
         return html(markup)
 
     @param.depends("opened", "measure")
+    @or_error_card
     def cards(self) -> pn.viewable.Viewable:
         """The headline numbers."""
         return (
@@ -79,6 +86,7 @@ class PortfolioViewer(PageViewer):
         )
 
     @param.depends("opened", "grouping")
+    @or_error_card
     def positions(self) -> pn.viewable.Viewable:
         """The positions, sortable and filterable, with sub-totals."""
         if not self.opened:
@@ -89,6 +97,7 @@ class PortfolioViewer(PageViewer):
         return table(holdings, tables.HOLDINGS_TABLE, groupby=GROUPINGS[self.grouping])
 
     @param.depends("opened")
+    @or_error_card
     def performance(self) -> pn.viewable.Viewable:
         """Cumulative return and drawdown from the daily snapshots."""
         if not self.opened or len(self.opened.history) < 2:
@@ -98,6 +107,7 @@ class PortfolioViewer(PageViewer):
         return pn.Column(*map(_plot, pictures), html(tables.performance_table(history)), **STRETCH)
 
     @param.depends("opened")
+    @or_error_card
     def exposure(self) -> pn.viewable.Viewable:
         """Exposure by side, sector and tag."""
         if not self.opened:
@@ -107,6 +117,7 @@ class PortfolioViewer(PageViewer):
         return pn.Column(_plot(charts.exposure_chart(report)), *by_group, **STRETCH)
 
     @param.depends("opened")
+    @or_error_card
     def risk(self) -> pn.viewable.Viewable:
         """The distribution of a day's P&L with its tail, what adds to it, and correlations."""
         if not self.opened:
@@ -123,6 +134,7 @@ class PortfolioViewer(PageViewer):
         )
 
     @param.depends("opened")
+    @or_error_card
     def conventions(self) -> pn.viewable.Viewable:
         """How each number is defined."""
         return html(tables.conventions_table(self.opened.report)) if self.opened else _nothing("no book is open")

@@ -33,6 +33,12 @@ NUMBER = """cell => {
   const colour = value > 0 ? "#1a9a78" : "#d1495b";
   return %(coloured)s && value !== 0 ? `<span style="color: ${colour}">${text}</span>` : text;
 }"""
+GROUP = """(group, count) => {  // Tabulator's own header writes the group's name as HTML
+  const header = document.createDocumentFragment(), size = document.createElement("span");
+  size.textContent = `(${count} ${count === 1 ? "position" : "positions"})`;
+  header.append(group, size);
+  return header;
+}"""
 TOTAL = "values => values.reduce((sum, value) => Number.isFinite(value) ? sum + value : sum, 0)"
 
 
@@ -51,7 +57,11 @@ def table(data: pd.DataFrame, spec: TableSpec, *, groupby: str | None = None) ->
             if not column.numeric
         },
         groupby=[groupby] if groupby else [],
-        configuration={"columns": [_total(column) for column in numeric if _adds_up(column)], "columnCalcs": "both"},
+        configuration={
+            "columns": [_total(column) for column in numeric if _adds_up(column)],
+            "columnCalcs": "both",
+            "groupHeader": JSCode(GROUP),
+        },
         frozen_columns=[shown[0].name],
         widths={column.name: 170 for column in shown if column.kind == "list"},
         show_index=False,

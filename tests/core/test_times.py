@@ -40,6 +40,7 @@ def test_counting_sessions_back_stops_at_the_first_of_the_calendar():
 def test_options_end_at_the_close_or_at_the_open_or_on_the_session_before_a_closed_day():
     assert expiry_instant(date(2023, 1, 20)) == pd.Timestamp("2023-01-20 21:00", tz="UTC")
     assert expiry_instant(date(2023, 1, 20), morning_settled=True) == pd.Timestamp("2023-01-20 14:30", tz="UTC")
+    assert expiry_instant(date(2014, 11, 22), morning_settled=True) == pd.Timestamp("2014-11-21 14:30", tz="UTC")
     assert expiry_instant(date(2014, 11, 22)) == pd.Timestamp("2014-11-21 21:00", tz="UTC")
 
 
@@ -48,7 +49,9 @@ def test_a_year_has_365_days():
     assert years_between(start, start + pd.Timedelta(days=73)) == pytest.approx(0.2, abs=1e-15)
 
 
-@pytest.mark.parametrize("text", ["28.12.2022", "tomorrow", ""])
+@pytest.mark.parametrize(
+    "text", ["28.12.2022", "tomorrow", "", "2022-12-280", "2022-12-28; rm", "2022-W01-3", "2022-02-30"]
+)
 def test_text_that_is_no_date_is_refused_with_the_form_to_write(text):
     with pytest.raises(InputError, match="write it as 2022-12-28"):
         to_date(text)

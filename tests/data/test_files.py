@@ -205,3 +205,10 @@ def test_an_interrupted_write_leaves_no_part_of_a_file(tmp_path: Path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         write_text(tmp_path / "a.txt", "half")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;;;", "\ufeffsep=;", "\nsep=;"])
+def test_a_line_that_tells_excel_the_separator_is_skipped_and_counted(written: Write, first: str) -> None:
+    table = read_table(written(f"{first}\r\nticker;quantity\r\nAAPL;1,5\r\n"))
+    assert list(table.columns) == ["ticker", "quantity"]
+    assert table["quantity"].to_dict() == {3 + first.count("\n"): "1,5"}

@@ -136,3 +136,10 @@ def test_a_start_after_the_as_of_is_refused() -> None:
 def test_an_as_of_before_the_calendar_is_refused_with_the_range() -> None:
     with pytest.raises(InputError, match="give a date from 1990-01-02"):
         view(as_of="1989-12-29", start="1989-12-01")
+
+
+def test_exchange_rates_may_reach_back_further_than_prices() -> None:
+    market = view(start="2022-12-01", currencies=["EUR"], fx_start="2022-10-03")
+    assert (str(market.fx.index[0].date()), str(market.closes.index[0].date())) == ("2022-10-03", "2022-12-01")
+    later = view(start="2022-12-01", currencies=["EUR"], fx_start="2022-12-20")
+    assert later.fx.index.equals(later.closes.index)

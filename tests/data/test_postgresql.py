@@ -112,7 +112,7 @@ def test_books_and_snapshots_come_back_as_they_were_kept(url: str) -> None:
         assert store.keep_snapshots("balanced", [SNAPSHOT]) == Counts(new=1)
         revised = [replace(SNAPSHOT, fingerprint="b2"), replace(SNAPSHOT, session=date(2022, 12, 27))]
         assert store.keep_snapshots("balanced", revised) == Counts(new=1, revised=1)
-        assert store.snapshots("balanced").iloc[-1].drop("nav").tolist() == [1.5, 2.5, -3.5, 4.5, 1]
+        assert store.snapshots("balanced").iloc[-1].drop("nav").tolist() == [1.5, 2.5, -3.5, 4.5, 1, 3]
         assert store.snapshot("balanced", "2022-12-28") == {"nav": None}
         shelf = store.books().iloc[0]
         assert (shelf["version"], shelf["snapshots"], shelf["imported_at"]) == (3, 2, pd.Timestamp(AT))

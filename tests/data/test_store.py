@@ -170,7 +170,7 @@ def test_snapshots_come_back_as_numbers_by_session(store: Store, positions: pd.D
     store.keep_snapshots("balanced", snapshots(2, 1, 5, nav=nan))
     history = store.snapshots("balanced", start="2022-12-02", end=date(2022, 12, 5))
     assert history.index.equals(pd.DatetimeIndex(["2022-12-02", "2022-12-05"], name="session").as_unit("us"))
-    assert history.iloc[0].drop(["nav", "pnl_total"]).tolist() == [90.5, 110.0, -1.5, 2]
+    assert history.iloc[0].drop(["nav", "pnl_total"]).tolist() == [90.5, 110.0, -1.5, 2, 1]
     assert history[["nav", "pnl_total"]].isna().all(axis=None)
 
 
@@ -238,3 +238,11 @@ def test_there_is_no_query_per_position_snapshot_or_book(store: Store, positions
         ask()
         needed[what] = len([statement for statement in seen if not statement.startswith("BEGIN")])
     assert needed == {"positions": 2, "keep": 3, "fingerprints": 2, "snapshots": 2, "books": 1}
+
+
+def test_each_snapshot_names_the_version_it_was_made_from(store: Store, positions: pd.DataFrame) -> None:
+    keep(store, positions)
+    store.keep_snapshots("balanced", snapshots(1, 2))
+    keep(store, positions[:2])
+    store.keep_snapshots("balanced", snapshots(2, fingerprint="b2"))
+    assert store.snapshots("balanced")["version"].tolist() == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -90,3 +91,27 @@ def test_importing_makes_the_workspace_where_there_is_none(tmp_path: Path, monke
     imported = import_book(book_file(tmp_path, "KO,7,60,2022-01-03,,"), name="mine")
     assert (imported.rows, imported.changed) == (1, True)
     assert (tmp_path / "new" / "sigma.db").is_file()
+
+
+def test_a_history_of_an_earlier_version_is_noted(world: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, *ROWS), name="mine", world=world)
+    snapshot("mine", start="2022-12-20", end="2022-12-23", world=world)
+    assert [note for note in open_book("mine", world=world).report.notes if "earlier version" in note] == []
+    import_book(book_file(tmp_path, *ROWS[:2]), name="mine", world=world)
+    snapshot("mine", start="2022-12-22", end="2022-12-28", world=world)
+    opened = open_book("mine", world=world)
+    assert opened.history["version"].tolist() == [1, 1, 2, 2, 2, 2]
+    assert opened.report.notes[-1] == (
+        "2 of the 6 sessions of the history, from 2022-12-20 to 2022-12-21, are of an earlier version of the book; "
+        "run `sigma snapshot mine --from 2022-12-20 --to 2022-12-21` to value them anew"
+    )
+    snapshot("mine", start="2022-12-20", end="2022-12-21", world=world)
+    assert [note for note in open_book("mine", world=world).report.notes if "earlier version" in note] == []
+
+
+def test_a_file_name_that_is_no_text_is_kept_with_marks(world: World, tmp_path: Path) -> None:
+    file = book_file(tmp_path, *ROWS, name=os.fsdecode(b"b\xfcch.csv"))
+    assert import_book(file, name="mine", world=world).changed
+    assert books(world)["file"].tolist() == ["b\ufffdch.csv"]
+    with pytest.raises(PositionsRejected, match="b\ufffdch"):
+        import_book(book_file(tmp_path, BAD, name=file.name), name="mine", world=world)

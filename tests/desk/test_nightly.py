@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from sigmalib.core.errors import InputError
+from sigmalib.core.frames import missing
 from sigmalib.core.records import json_text
+from sigmalib.core.times import sessions
+from sigmalib.data.sample import Sample
+from sigmalib.data.sources import Answer
 from sigmalib.desk import nightly
 from sigmalib.desk.book import import_book, open_book
 from sigmalib.desk.nightly import snapshot
@@ -97,3 +103,43 @@ def test_an_option_is_in_the_history_until_it_expires(world: World, tmp_path: Pa
 def test_a_range_without_a_session_is_refused(mine: World, start: str, end: str | None, message: str) -> None:
     with pytest.raises(InputError, match=message):
         snapshot("mine", start=start, end=end, world=mine)
+
+
+@pytest.mark.parametrize("row", ["AAPL,100,150,2022-03-01,,", "TSLA,1,8,2022-08-01,,"])
+def test_what_is_missing_does_not_depend_on_the_range(world: World, tmp_path: Path, row: str) -> None:
+    import_book(book_file(tmp_path, ROWS[0], row), name="mine", world=world)
+    snapshot("mine", start="2000-07-31", end="2003-01-31", world=world, progress=lambda days, _: days[-2:])
+    opened = open_book("mine", as_of="2003-01-31", world=world).report
+    assert world.store.snapshot("mine", "2003-01-31") == strict_json(json_text(opened.to_dict()))
+    assert snapshot("mine", start="2003-01-30", end="2003-01-31", world=world) == (0, 2, 0)
+
+
+def test_a_gap_that_is_told_otherwise_revises(mine: World) -> None:
+    class Telling(Sample):
+        def fx(self, currencies: Sequence[str], base: str, start: date, end: date) -> Answer:
+            answer = super().fx(currencies, base, start, end)
+            return replace(answer, missing=missing(("EUR", "fx", "the vendor is on strike")))
+
+    snapshot("mine", **WEEK, world=mine)
+    assert snapshot("mine", **WEEK, world=replace(mine, source=Telling())) == (0, 0, 5)
+
+
+def test_the_cost_of_an_old_foreign_position_is_known(world: World, tmp_path: Path) -> None:
+    euro = replace(world, source=Euro())
+    file = book_file(
+        tmp_path, "CASH.EUR,100,1,2015-01-04,EUR", header="ticker,quantity,entry_price,entry_date,currency"
+    )
+    import_book(file, name="mine", world=euro)
+    opened = open_book("mine", as_of="2022-12-23", world=euro).report
+    assert opened.valuation.pnl_total == pytest.approx(100 * (1.5 - 1.25))
+    assert len(opened.scenarios) == 500
+    snapshot("mine", start="2010-12-23", end="2022-12-23", world=euro, progress=lambda days, _: days[-1:])
+    assert euro.store.snapshot("mine", "2022-12-23") == strict_json(json_text(opened.to_dict()))
+
+
+class Euro(Sample):
+    """The sample source with a euro that cost 1.25 until 2020 and 1.50 since."""
+
+    def fx(self, currencies: Sequence[str], base: str, start: date, end: date) -> Answer:
+        days = sessions(start, end)
+        return Answer(pd.DataFrame({"EUR": [1.25 if day.year < 2020 else 1.5 for day in days]}, index=days), missing())

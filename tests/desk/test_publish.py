@@ -12,6 +12,7 @@ import pytest
 from nbformat import NotebookNode
 
 from sigmalib.core.errors import InputError, ReportFailed
+from sigmalib.desk import publish
 from sigmalib.desk.book import import_book
 from sigmalib.desk.publish import parse_parameters, reports, run_report
 from sigmalib.desk.world import World
@@ -19,6 +20,7 @@ from tests.worlds import book_file, report_project, world_in
 
 ROWS = ("CASH,100,1,2022-01-03,,", "KO,5,60,2022-01-03,,")
 SAYS = 'import os\nprint(book, as_of, level + 1, os.environ["SIGMA_HOME"], os.environ["SIGMALIB_REPORT"])'
+SLEEPS = "import time\ntime.sleep(60)"
 DIES = "import os\nos._exit(1)"
 RAISES = 'raise LookupError("nobody knows")'
 
@@ -42,9 +44,9 @@ def in_place(world: World) -> set[str]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A project with three small reports, and one book."""
+    """A project with four small reports, and one book."""
     folder = tmp_path_factory.mktemp("publish")
-    for name, cell in {"tiny": SAYS, "failing": RAISES, "dying": DIES}.items():
+    for name, cell in {"tiny": SAYS, "failing": RAISES, "dying": DIES, "sleeping": SLEEPS}.items():
         project = report_project(folder, cell, name=name)
     with world_in(folder, project=project) as made:
         import_book(book_file(folder, *ROWS), name="mine", world=made)
@@ -64,7 +66,12 @@ def test_parameters_are_pairs_and_values_may_hold_anything() -> None:
 @pytest.mark.parametrize(
     ("name", "book", "parameters", "message"),
     [
-        ("tinny", "mine", {}, "there is no report 'tinny'; the reports are dying, failing, tiny; did you mean 'tiny'?"),
+        (
+            "tinny",
+            "mine",
+            {},
+            "there is no report 'tinny'; the reports are dying, failing, sleeping, tiny; did you mean 'tiny'?",
+        ),
         ("tiny", "mime", {}, "there is no book 'mime'; did you mean 'mine'?"),
         (
             "tiny",
@@ -100,7 +107,7 @@ def test_a_notebook_without_the_common_parameters_is_refused(tmp_path: Path) -> 
 
 def test_reports_are_listed_with_their_parameters(world: World) -> None:
     found = reports(world)
-    assert list(found) == ["dying", "failing", "tiny"]
+    assert list(found) == ["dying", "failing", "sleeping", "tiny"]
     (level,) = found["tiny"]["parameters"]  # book and as-of have options of their own
     assert (level["name"], level["default"], level["help"]) == ("level", "0.95", "of the tail")
 
@@ -123,7 +130,7 @@ def test_the_same_again_is_not_made_again_until_something_changes(world: World, 
     assert (first.reused, again.reused) == (False, True)
     assert {**first.to_dict(), "reused": True} == again.to_dict()
     import_book(book_file(tmp_path, ROWS[0]), name="mine", world=world)
-    with pytest.raises(AssertionError, match="executed"):
+    with pytest.raises(ReportFailed, match="executed, though it should have been refused"):
         run_report("tiny", book="mine", export=refused, world=world, reuse=True)
     assert first.html.read_text().startswith("<title>Tiny: mine, 2022-12-28</title>")
 
@@ -144,3 +151,54 @@ def test_a_run_that_fails_leaves_only_its_notebook(world: World, name: str, mess
     assert told.value.notebook == world.workspace.path("reports", name, "mine", "failed-2022-12-28.ipynb")
     assert nbformat.read(told.value.notebook, as_version=4).cells
     assert {path for path in in_place(world) if path.startswith(name)} == {f"{name}/mine/failed-2022-12-28.ipynb"}
+
+
+@pytest.mark.slow
+def test_a_cell_that_takes_too_long_fails_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "CELL_SECONDS", 2)
+    with pytest.raises(ReportFailed, match="sleeping did not end: ") as told:
+        run_report("sleeping", book="mine", export=refused, world=world)
+    assert nbformat.read(told.value.notebook, as_version=4).cells
+    assert {path for path in in_place(world) if path.startswith("sleeping")} == {
+        "sleeping/mine/failed-2022-12-28.ipynb"
+    }
+
+
+class Unwritten:
+    """Papermill, ending before it has written anything."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(PAPERMILL, name)
+
+    def execute_notebook(self, *_: Any, **__: Any) -> NotebookNode:
+        raise TimeoutError("no answer")
+
+
+PAPERMILL = publish._papermill()
+
+
+def test_a_run_that_wrote_nothing_keeps_the_notebook_it_was_to_execute(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "_papermill", Unwritten)
+    with pytest.raises(ReportFailed, match="tiny did not end: no answer") as told:
+        run_report("tiny", book="mine", as_of="2022-12-01", export=refused, world=world)
+    assert nbformat.read(told.value.notebook, as_version=4).cells[1].source == SAYS
+
+
+@pytest.mark.slow
+def test_a_page_that_cannot_be_made_leaves_the_executed_notebook(world: World) -> None:
+    with pytest.raises(ReportFailed, match="its page cannot be made: AssertionError: executed") as told:
+        run_report("tiny", book="mine", as_of="2022-12-02", export=refused, world=world)
+    assert told.value.exit_code == 3
+    assert "2022-12-02" in nbformat.read(told.value.notebook, as_version=4).cells[-1].outputs[0].text
+    assert not world.workspace.path("reports", "tiny", "mine", "2022-12-02").exists()
+
+
+@pytest.mark.parametrize("lost", ["report.html", "notebook.ipynb", "risk.json", "positions.csv"])
+def test_a_run_of_which_a_file_is_gone_is_made_again(tmp_path: Path, lost: str) -> None:
+    for name in ("report.html", "notebook.ipynb", "risk.json", "positions.csv"):
+        (tmp_path / name).write_text('{"made_from": {"data": "a1"}}')
+    assert publish._is_current(tmp_path, {"data": "a1"})
+    (tmp_path / lost).unlink()
+    assert not publish._is_current(tmp_path, {"data": "a1"})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -95,3 +97,25 @@ def test_a_link_in_the_secrets_place_is_refused(world: World, tmp_path: Path) ->
 def test_a_project_without_pages_is_refused(tmp_path: Path) -> None:
     with world_in(tmp_path, project=tmp_path) as world, pytest.raises(InputError, match="there are no pages in"):
         serve_command(world, Doors())
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"ab", b"\xff" * 64, b"g" * 64, b"a" * 65])
+def test_anything_but_a_secret_is_made_anew(world: World, spoilt: bytes) -> None:
+    place = world.settings.home / "cookie.secret"
+    place.write_bytes(spoilt)
+    secret = cookie_secret(world)
+    assert len(bytes.fromhex(secret)) == SECRET_BYTES
+    assert cookie_secret(world) == secret == place.read_text()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert [path.name for path in world.settings.home.iterdir() if "unfinished" in path.name] == []
+
+
+def test_first_starts_at_once_end_with_one_secret(world: World) -> None:
+    starts = Barrier(8)
+
+    def start(_: int) -> str:
+        starts.wait()
+        return cookie_secret(world)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(start, range(8)))) == 1

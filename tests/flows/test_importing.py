@@ -122,3 +122,11 @@ def test_a_name_that_is_no_book_name_is_refused_with_one_that_is(
 def test_an_absent_file_is_named(sigma: RunSigma) -> None:
     done = sigma("book", "import", "nowhere.csv", "--book", "mine")
     assert (done.returncode, done.stderr) == (2, "sigma: there is no file nowhere.csv; check the name and the folder\n")
+
+
+def test_a_column_name_cannot_steer_the_terminal(sigma: RunSigma, tmp_path: Path) -> None:
+    file = book_file(
+        tmp_path, "JNJ,10,150,2022-01-03,x,y", header="ticker,quantity,entry_price,entry_date,\x1b[2J,Näme"
+    )
+    done = sigma("book", "import", file, "--book", "mine")
+    assert "columns kept out: '\\x1b[2J', Näme\n" in done.stdout

@@ -56,7 +56,7 @@ trades = st.fixed_dictionaries({"symbol": st.sampled_from(["AAPL", "XYZ", "SPX23
 def test_an_export_reimports_to_the_same_positions(table):
     positions, rejected = books.parse(table, as_of=AS_OF)
     assert rejected.empty
-    again, refused = books.parse(books.to_table(positions), as_of=AS_OF)
+    again, refused = books.parse(positions, as_of=AS_OF)
     assert refused.empty
     pd.testing.assert_frame_equal(again, positions, check_exact=True)
 
@@ -66,7 +66,7 @@ def test_an_export_reimports_to_the_same_positions(table):
 def test_an_export_reimports_through_a_file(table):
     positions, _ = books.parse(table, as_of=AS_OF)
     with tempfile.TemporaryDirectory() as folder:
-        path = files.write_text(Path(folder) / "book.csv", exports.csv_text(books.to_table(positions)))
+        path = files.write_text(Path(folder) / "book.csv", exports.csv_text(positions))
         again, refused = books.parse(files.read_table(path), as_of=AS_OF)
     assert refused.empty
     pd.testing.assert_frame_equal(again, positions, check_exact=True)

@@ -11,10 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.commands import CLEAN
 from tests.pages.servers import Server, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -101,6 +103,48 @@ def test_a_page_that_raises_shows_an_error_card(tmp_path, watched_page):
         watched_page.goto(f"{running.address}/portfolio")
         expect(watched_page.get_by_role("alert").first).to_contain_text("no books yet", timeout=30_000)
         watched_page.wait_for_load_state("networkidle")
+
+
+HOSTILE = "<img src=x onerror=window.hacked=1>"
+ROWS = ("CASH,10000,1,2022-01-03", "AAPL,100,150,2022-03-01", "MSFT,100,250,2022-03-01")
+
+
+@pytest.fixture(scope="module")
+def hostile_server(tmp_path_factory, run_sigma: Callable) -> Iterator[Server]:
+    """A workspace with one book whose every free text is markup."""
+    folder = tmp_path_factory.mktemp("hostile")
+    environment = {**CLEAN, "SIGMA_HOME": str(folder / "sigma")}
+    positions = folder / "positions.csv"
+    lines = ("ticker,quantity,entry_price,entry_date,tags,strategy", *(f"{row},{HOSTILE},{HOSTILE}" for row in ROWS))
+    positions.write_text("\n".join(lines) + "\n")
+    for command in (("init",), ("book", "import", positions, "--book", "hostile", "--skip-bad")):
+        done = run_sigma(*command, environment=environment)
+        assert done.returncode == 0, done.stderr
+    with serving(environment) as running:
+        yield running
+
+
+def test_markup_in_a_book_is_shown_and_not_run(hostile_server, watched_page):
+    opened(watched_page, f"{hostile_server.address}/portfolio?book=hostile")
+    for grouping in ("Individually", "By kind", "By strategy"):
+        watched_page.get_by_role("button", name=grouping).click()
+        heads = watched_page.locator(".tabulator-group")
+        expect(heads).to_have_count({"Individually": 0, "By kind": 2, "By strategy": 1}[grouping], timeout=10_000)
+        expect(watched_page.locator(".tabulator-cell").filter(has_text=HOSTILE).first).to_be_visible()
+    expect(heads).to_have_text(f"strategy: {HOSTILE}(3 positions)")
+    for tab in TABS[1:]:
+        watched_page.get_by_role("tab", name=tab).click()
+        watched_page.wait_for_timeout(1_000)
+        for canvas in watched_page.locator(".bk-Figure:visible").all():
+            canvas.hover()
+    assert watched_page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize(("asked", "told"), [("book", "there is no book"), ("as_of", "which is not there")])
+def test_markup_in_the_address_is_shown_and_not_run(hostile_server, watched_page, asked, told):
+    watched_page.goto(f"{hostile_server.address}/portfolio?{asked}={quote(HOSTILE)}")
+    expect(watched_page.get_by_text(told).first).to_contain_text(HOSTILE, timeout=30_000)
+    assert watched_page.evaluate("window.hacked") is None
 
 
 def test_twenty_people_opening_it_at_once_are_all_served(server):

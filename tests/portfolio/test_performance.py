@@ -87,3 +87,46 @@ def test_a_table_is_refused():
 @given(st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=50))
 def test_drawdown_lies_between_zero_and_one(returns):
     assert 0.0 <= performance.max_drawdown(returns) < 1.0
+
+
+DAYS = pd.DatetimeIndex(["2022-12-20", "2022-12-21", "2022-12-22", "2022-12-23", "2022-12-27"], name="session")
+HISTORY = pd.DataFrame(
+    {
+        "nav": [1000.0, 1010.0, 1110.0, 1105.0, 1120.0],
+        "gross_market_value": [500.0] * 5,
+        "pnl_day": [0.0, 10.0, 0.0, -5.0, 15.0],
+        "pnl_total": [0.0, 10.0, 10.0, 5.0, 20.0],
+    },
+    index=DAYS,
+)
+
+
+def test_a_deposit_is_no_performance():
+    made = performance.of_history(HISTORY)
+    assert made["return"].tolist() == pytest.approx([0, 10 / 1000, 0, -5 / 1110, 15 / 1105])
+
+
+@pytest.mark.parametrize("hidden", [[2], [2, 3]])
+def test_sessions_without_a_valuation_are_bridged_by_the_change_of_total_profit(hidden):
+    partial = HISTORY.copy()
+    partial.iloc[hidden] = np.nan
+    absent = HISTORY.drop(HISTORY.index[hidden])
+    for history in (partial, absent):
+        made = performance.of_history(history)
+        after = HISTORY.index[hidden[-1] + 1]
+        gained = HISTORY.loc[after, "pnl_total"] - 10.0
+        assert made.loc[after, "return"] == pytest.approx(gained / 1010.0)
+        assert made.loc[after, "bridged"] == len(hidden)
+
+
+def test_lost_wealth_has_no_growth_rate_however_the_product_comes_out():
+    assert np.isnan(performance.cagr([-2.0, -2.0]))
+
+
+def test_rates_are_aligned_with_returns_by_date():
+    returns = pd.Series(RANDOM[0][:20], index=pd.date_range("2022-01-03", periods=20))
+    rates = pd.Series(np.linspace(0, 0.05, 20), index=returns.index)
+    shuffled = rates.sample(frac=1, random_state=1)
+    assert performance.sharpe_ratio(returns, risk_free=shuffled) == performance.sharpe_ratio(returns, risk_free=rates)
+    with pytest.raises(InputError, match="unknown for 1 of the returns"):
+        performance.sharpe_ratio(returns, risk_free=rates.iloc[1:])

@@ -88,11 +88,28 @@ def test_a_table_without_columns_is_refused():
         book.parse(pd.DataFrame(), as_of=AS_OF)
 
 
-@pytest.mark.parametrize("twin", ["symbol", "TICKER", "ticker"])
+@pytest.mark.parametrize("twin", ["TICKER", "ticker"])
 def test_a_column_given_twice_is_refused(twin):
     twice = pd.concat([table({}), pd.DataFrame({twin: ["AAPL"]})], axis=1)
     with pytest.raises(InputError, match=f"the columns 'ticker' and '{twin}' both give ticker; keep one"):
         book.parse(twice, as_of=AS_OF)
+
+
+def test_a_columns_own_name_goes_before_its_aliases():
+    priced = table({}).assign(price=999.0)
+    positions, rejected = book.parse(priced, as_of=AS_OF)
+    assert rejected.empty
+    assert positions["entry_price"].tolist() == [150.0]
+    assert book.ignored_columns(priced) == ("price",)
+
+
+def test_what_would_make_a_book_unopenable_is_refused_at_the_door():
+    found = reasons(
+        {"ticker": "AAPL420117C00150000"}, {"ticker": "KO", "quantity": "1e300"}, {"ticker": "T", "entry_price": "1e13"}
+    )
+    assert "expires after 2040-12-31" in found[0]
+    assert "quantity '1e300' is larger than 1,000,000,000,000" in found[1]
+    assert "entry_price '1e13' is larger" in found[2]
 
 
 def test_other_columns_are_kept_out_and_named():
@@ -238,7 +255,6 @@ def test_an_empty_table_is_an_empty_book():
     positions, rejected = book.parse(table({}).iloc[:0], as_of=AS_OF)
     pd.testing.assert_frame_equal(positions, POSITIONS.empty())
     assert rejected.empty
-    assert book.to_table(positions).empty
 
 
 # rows that are refused
@@ -418,17 +434,3 @@ def test_an_option_lives_through_the_close_of_its_last_session(ticker, last_day,
         expiry = positions.loc[0, "expiry"].date()
         assert live.empty
         assert left_out["reason"].tolist() == [f"expired on {expiry}; record its settlement and remove it"]
-
-
-# and out again
-
-
-def test_the_table_of_a_book_has_the_analysts_columns():
-    rows = table({"tags": "core, income", "strategy": "pairs", "currency": "EUR"}, {"ticker": "O:SPXW221230P03800000"})
-    out = book.to_table(book.parse(rows, as_of=AS_OF)[0])
-    assert out.to_dict("records") == [
-        {"ticker": "AAPL", "quantity": 100, "entry_price": 150, "entry_date": "2022-01-03", "currency": "EUR",
-         "tags": "core,income", "strategy": "pairs"},
-        {"ticker": "SPXW221230P03800000", "quantity": 100, "entry_price": 150, "entry_date": "2022-01-03",
-         "currency": "USD", "tags": "", "strategy": ""},
-    ]  # fmt: skip

@@ -152,3 +152,53 @@ def test_every_number_has_a_convention():
 def test_missing_tables_keep_their_contract():
     assert list(assess(book(), market()).missing.columns) == MISSING.names
     assert parse_option(OPTIONS[0][0]).style == "American"
+
+
+def test_a_book_of_unknown_names_only_has_unknown_numbers_and_no_zeros():
+    view = market()
+    view.closes["AAA"] = np.nan
+    numbers = assess(book(STOCKS[0]), view).to_dict()
+    unknown = [
+        numbers["market_value"],
+        *numbers["exposure"].values(),
+        *numbers["pnl"].values(),
+        *numbers["var"].values(),
+    ]
+    assert np.isnan(unknown).all()
+    assert numbers["scenarios"] == 0
+    assert any("no position can be revalued" in note for note in numbers["notes"])
+
+
+def test_one_holding_that_cannot_be_revalued_does_not_take_the_tail_from_the_others():
+    index = pd.MultiIndex.from_tuples([(DAY, "AAA230317C00100000")], names=["session", "symbol"])
+    quotes = pd.DataFrame({"underlying": "AAA", "bid": 9.9, "ask": 10.1, "implied_volatility": np.nan}, index=index)
+    view = market(quotes=quotes)
+    view.profiles.loc["AAA", "dividend_yield"] = np.nan
+    whole, alone = assess(book(*STOCKS, ("AAA230317C00100000", 1, 5, "2022-12-01")), view), assess(book(*STOCKS), view)
+    assert whole.tails.to_numpy() == pytest.approx(alone.tails.to_numpy())
+    assert len(whole.scenarios) == 500
+    assert "cannot be revalued" in " ".join(whole.missing["reason"])
+
+
+def test_a_day_that_would_lose_everything_leaves_the_drawdown_unknown_and_says_so():
+    view = market()
+    price = view.closes.loc[DAY, "AAA"]
+    report = assess(book(("AAA", 1000, 90, "2022-01-03"), ("CASH", -999.9 * price, 1, "2022-01-03")), view)
+    assert np.isnan(report.max_drawdown)
+    assert any("lost all of NAV" in note for note in report.notes)
+
+
+def test_every_headline_number_is_explained():
+    numbers = assess(book(*STOCKS), market()).to_dict()
+    plain = {
+        "as_of",
+        "base_currency",
+        "benchmark",
+        "complete",
+        "missing",
+        "left_out",
+        "notes",
+        "conventions",
+        "fingerprint",
+    }
+    assert set(numbers) - plain - {"groups"} <= set(numbers["conventions"])

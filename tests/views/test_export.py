@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import time
 from pathlib import Path
@@ -101,6 +102,17 @@ def test_report_of_an_executed_notebook_that_holds_the_loaders_leaves_them_out()
     assert "esms" not in page
 
 
+def test_text_that_would_open_a_comment_cannot_swallow_the_page() -> None:
+    hostile = "<!--<script>"
+    document = {"roots": [{"type": "object", "name": "Title", "id": "p1"}], "title": hostile}
+    items = [{"roots": {"p1": "place"}}]
+    shown = f"var docs_json = {json.dumps({'a': document})};\nvar render_items = {json.dumps(items)};\n"
+    page = notebook_html(new_notebook(cells=[new_code_cell("x", outputs=[display(shown)])]), title="")
+    (plots,) = re.findall(r'id="plots">(.*?)</script>', page, re.DOTALL)
+    assert "<" not in plots
+    assert json.loads(plots)["documents"]["plot0"]["title"] == hostile
+
+
 def test_an_error_stands_on_top_and_in_its_place_with_every_character_escaped(ran: NotebookNode) -> None:
     page = notebook_html(nb.only(ran, TEXT, nb.FAILING), title="")
     top, below = page.split("What the <em>book</em>")
@@ -161,6 +173,11 @@ def test_whatever_a_cell_links_to_is_not_fetched(watched_page: Page, tmp_path: P
     cells = [new_code_cell("x", outputs=[linked])]
     opened(notebook_html(new_notebook(cells=cells), title=""), watched_page, tmp_path, plots=0)
     watched_page.get_by_text("after").wait_for()
+
+
+def display(html: str) -> NotebookNode:
+    """A displayed output of that HTML."""
+    return new_output("display_data", {"text/html": html})
 
 
 def opened(

@@ -9,6 +9,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 from nbformat import NotebookNode
 
+import sigmalib
 from sigmalib.risk.report import RiskReport
 from sigmalib.views import extension, tables
 from tests import notebooks as nb
@@ -23,7 +24,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """A notebook as an analyst runs it, outside of a report."""
     made = nb.notebook(nb.SETUP, nb.FRAME, nb.LINE, nb.PANEL, LATER, TWICE, nb.BARS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(extension.REPORT_SWITCH, raising=False)
+        patch.delenv("SIGMALIB_REPORT", raising=False)
         return nb.executed(made, tmp_path_factory.mktemp("notebook"))
 
 
@@ -49,6 +50,19 @@ def test_hvplot_at_its_first_use_adds_no_second_copy_of_the_scripts(ran: Noteboo
     (later,) = [cell for cell in ran.cells if cell.source == LATER]
     assert len(json.dumps(later)) < 100_000
     assert '"sizing_mode":"stretch_width"' in nb.output_of(ran, LATER)
+
+
+@pytest.mark.parametrize(("switch", "in_report"), [("1", True), ("0", False), (None, False)])
+def test_whether_it_is_a_report_is_told_from_outside(
+    monkeypatch: pytest.MonkeyPatch, switch: str | None, in_report: bool
+) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr(extension, "load", lambda ipython, *, in_report: given.append(in_report))
+    monkeypatch.delenv("SIGMALIB_REPORT", raising=False)
+    if switch:
+        monkeypatch.setenv("SIGMALIB_REPORT", switch)
+    sigmalib.load_ipython_extension(SimpleNamespace())  # type: ignore[arg-type]
+    assert given == [in_report]
 
 
 def test_risk_report_shows_itself_once_its_formatter_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from sigmalib.views.cards import cards_html, headline_cards
 from sigmalib.views.formats import compact_money, number
 from tests.markets import book, market
 
+CASH = ("CASH", 10_000, 1, "2022-01-03")
 STOCKS = (("AAA", 100, 90, "2022-01-03"), ("BBB", -50, 90, "2022-01-03"))
 
 
@@ -71,8 +72,15 @@ def test_worst_days_are_the_worst_first():
     assert tables.worst_days(report).index(f"{worst:%Y-%m-%d}") < tables.worst_days(report).index("</tr><tr>", 300)
 
 
+def test_worst_days_name_what_they_are_a_share_of():
+    assert "<th class='number'>of NAV</th>" in tables.worst_days(assess(book(*STOCKS, CASH), market()))
+    assert "<th class='number'>of gross market value</th>" in tables.worst_days(assess(book(*STOCKS), market()))
+
+
 def test_performance_without_history_is_unknown():
-    empty = pd.DataFrame({name: [] for name in ("nav", "gross_market_value", "pnl_day")}, index=pd.DatetimeIndex([]))
+    empty = pd.DataFrame(
+        {name: [] for name in ("nav", "gross_market_value", "pnl_day", "pnl_total")}, index=pd.DatetimeIndex([])
+    )
     assert "0 sessions" in tables.performance_table(empty)
     assert "0.00" not in tables.performance_table(empty)
 
@@ -81,6 +89,7 @@ def test_growth_a_year_is_told_from_a_full_year_on():
     days = pd.bdate_range("2021-01-04", periods=260)
     history = pd.DataFrame({"nav": 100.0 * 1.001 ** np.arange(1, 261), "gross_market_value": 100.0}, index=days)
     history["pnl_day"] = history["nav"] - history["nav"] / 1.001
+    history["pnl_total"] = history["pnl_day"].cumsum()
     assert "+28.64 %" in tables.performance_table(history)
     assert "+28.64 %" not in tables.performance_table(history.iloc[:100])
 
