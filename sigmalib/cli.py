@@ -105,6 +105,8 @@ def book_import(
         return _json({"book": done.name, "version": done.version, "rows": done.rows, "changed": done.changed,
                       "rejected": done.rejected, "ignored_columns": done.ignored})  # fmt: skip
     print(f"{done.name}: {done.rows} positions, {'imported' if done.changed else 'unchanged'} (version {done.version})")
+    if not done.rows:
+        typer.secho("the file has no positions, so the book is empty now; earlier versions are kept", fg="yellow")
     if done.ignored:
         print(f"columns kept out: {', '.join(map(_shown, done.ignored))}")
     for reason in done.rejected["reason"]:

@@ -29,14 +29,19 @@ def headline_cards(data: RiskReport, measure: Measure = "Notional") -> list[Card
     exposure = data.exposure if measure == "Notional" else data.delta_adjusted
     nav_known = valued.base_name == "NAV"
     worth = valued.nav if nav_known else valued.market_value
-    detail = f"{compact_money(valued.cash)} in cash" if nav_known else "market value; no cash row"
+    detail = f"{compact_money(valued.cash)} in cash" if nav_known else "no cash row"
+    if not valued.complete:
+        unpriced = int(data.holdings["market_value"].isna().sum())
+        detail = f"PARTIAL: {unpriced} of {len(data.holdings)} unpriced"
+    of = "NAV" if nav_known else "of gross"
 
     def share(amount: float) -> str:
-        return f"{number(amount / base, 'percent')} {'NAV' if nav_known else 'of gross'}"
+        return f"{number(amount / base, 'percent')} {of}"
 
-    cards = [Card("Net asset value" if nav_known else "Market value", compact_money(worth), detail)]
+    title = "Net asset value" if nav_known else "Market value"
+    cards = [Card(title, compact_money(worth), f"{data.base_currency}; {detail}")]
     for label, amount in (("P&L day", valued.pnl_day), ("P&L total", valued.pnl_total)):
-        cards.append(Card(label, _signed(amount), number(amount / base, "signed_percent"), amount))
+        cards.append(Card(label, _signed(amount), f"{number(amount / base, 'signed_percent')} {of}", amount))
     for side, amount in exposure.to_dict().items():
         cards.append(Card(f"{side.title()} exposure", compact_money(amount), share(amount)))
     loss, level = data.tails["var"].iloc[0], data.tails.index[0]
@@ -46,7 +51,7 @@ def headline_cards(data: RiskReport, measure: Measure = "Notional") -> list[Card
 
 def cards_html(cards: Sequence[Card]) -> str:
     """The cards side by side, as many in a row as there is room for."""
-    return f"<div class='sigma-cards'>{''.join(map(_card, cards))}</div>"
+    return f"<div class='sigma-cards-room'><div class='sigma-cards'>{''.join(map(_card, cards))}</div></div>"
 
 
 def _card(card: Card) -> str:

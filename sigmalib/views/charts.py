@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import holoviews as hv
@@ -16,14 +17,22 @@ theme.apply()
 
 BINS = 60
 SHOWN = 15
+MEASURE = hv.Dimension("measure", values=["Notional", "Delta-adjusted"])
 ROW = 30
 
 
-def exposure_chart(data: RiskReport) -> hv.Bars:
+def nothing(why: str) -> hv.Div:
+    """A sentence in the place of a picture that has nothing to show."""
+    return hv.Div(f"<p class='sigma-empty'>{escape(why)}</p>").opts(height=80)
+
+
+def exposure_chart(data: RiskReport) -> hv.Bars | hv.Div:
     """Long, short, gross and net exposure in base currency, notional beside delta-adjusted."""
+    if data.holdings.empty:
+        return nothing("No exposure: the book holds nothing.")
     measured = (("Notional", data.exposure), ("Delta-adjusted", data.delta_adjusted))
     rows = [(side.title(), name, amount) for name, it in measured for side, amount in it.to_dict().items()]
-    bars = hv.Bars(pd.DataFrame(rows, columns=["side", "measure", "amount"]), ["side", "measure"], "amount")
+    bars = hv.Bars(pd.DataFrame(rows, columns=["side", "measure", "amount"]), ["side", MEASURE], "amount")
     return bars.opts(
         title="Exposure",
         color="measure",
@@ -37,9 +46,11 @@ def exposure_chart(data: RiskReport) -> hv.Bars:
     )
 
 
-def group_chart(data: pd.DataFrame) -> hv.Overlay:
+def group_chart(data: pd.DataFrame) -> hv.Overlay | hv.Div:
     """Long and short exposure of each group (``groups.by``), largest gross on top; the dot is the net."""
     label = str(data.index.name or "group")
+    if not (data["gross"] > 0).any():
+        return nothing(f"No exposure by {label}.")
     shown = data[data["gross"] > 0].head(SHOWN).iloc[::-1].reset_index(names=label)
     hover = [(label.title(), f"@{label}"), ("Long", "@long{0,0}"), ("Short", "@short{0,0}"), ("Net", "@net{0,0}")]
 
@@ -53,7 +64,7 @@ def group_chart(data: pd.DataFrame) -> hv.Overlay:
         * drawn(hv.Scatter, "net", color=theme.SLATE, size=9, line_color="white")
     )
     return picture.opts(
-        title=f"Exposure by {label}, net as a dot",
+        title=f"Notional exposure by {label}, net as a dot",
         xlabel="",
         ylabel="",
         xformatter=theme.MONEY,
@@ -62,8 +73,10 @@ def group_chart(data: pd.DataFrame) -> hv.Overlay:
     )
 
 
-def pnl_distribution(data: RiskReport) -> hv.Overlay:
+def pnl_distribution(data: RiskReport) -> hv.Overlay | hv.Div:
     """Histogram of the one-day P&L of today's holdings over past sessions, with value at risk and shortfall."""
+    if data.scenarios.empty or not data.scenarios.any():
+        return nothing("No distribution: nothing is held that past moves of the market could change.")
     counts, edges = np.histogram(data.scenarios, bins=BINS)
     histogram = hv.Histogram((edges, counts), kdims="pnl", vdims="sessions").opts(
         color=theme.NAVY, line_color=None, alpha=0.8, hover_tooltips=[("P&L", "@pnl{0,0}"), ("Sessions", "@sessions")]
@@ -86,8 +99,10 @@ def pnl_distribution(data: RiskReport) -> hv.Overlay:
     )
 
 
-def performance_chart(data: pd.DataFrame) -> hv.Curve:
+def performance_chart(data: pd.DataFrame) -> hv.Curve | hv.Div:
     """Cumulative time-weighted return out of a book's snapshots."""
+    if len(data) < 2:
+        return nothing("No history yet: `sigma snapshot BOOK --from DATE` values every session since a date.")
     series = performance.of_history(data)["cumulative"].rename_axis("session").reset_index()
     return hv.Curve(series, "session", "cumulative").opts(
         title="Cumulative return",
@@ -101,8 +116,10 @@ def performance_chart(data: pd.DataFrame) -> hv.Curve:
     )
 
 
-def drawdown_chart(data: pd.DataFrame) -> hv.Area:
+def drawdown_chart(data: pd.DataFrame) -> hv.Area | hv.Div:
     """Loss from the highest value so far out of a book's snapshots."""
+    if len(data) < 2:
+        return nothing("No drawdown without a history.")
     series = performance.of_history(data)["drawdown"].rename_axis("session").reset_index()
     return hv.Area(series, "session", "drawdown").opts(
         title="Drawdown",
@@ -137,8 +154,10 @@ def contribution_chart(data: RiskReport, key: groups.Key = "underlying") -> hv.B
     )
 
 
-def correlation_chart(data: pd.DataFrame) -> hv.HeatMap:
+def correlation_chart(data: pd.DataFrame) -> hv.HeatMap | hv.Div:
     """Correlation matrix as a heat map, blue together, red against each other."""
+    if len(data) < 2:
+        return nothing("No correlations: the book depends on fewer than two names with a history.")
     names = list(data.columns)
     cells = [(a, b, float(data.to_numpy()[names.index(b), names.index(a)])) for a in names for b in reversed(names)]
     return hv.HeatMap(cells, ["first", "second"], "correlation").opts(

@@ -52,6 +52,15 @@ def load(ipython: InteractiveShell, *, in_report: bool) -> None:
     if "hvplot.pandas" not in sys.modules:
         pd.DataFrame.hvplot = pd.Series.hvplot = property(_hvplot)  # type: ignore[attr-defined]
     register_formatters(ipython)
+    if not in_report:
+        ipython.events.register("pre_run_cell", _load_scripts_again)
+
+
+def _load_scripts_again(cell: Any) -> None:
+    """Run before each cell: a repeated ``%load_ext sigmalib`` only says that it is loaded, and its output, where the
+    scripts stood, is gone; so they are put there again."""
+    if "%load_ext sigmalib" in (cell.raw_cell or ""):
+        _load_scripts()
 
 
 def register_formatters(ipython: InteractiveShell) -> None:

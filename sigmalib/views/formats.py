@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
 import pandas as pd
@@ -15,19 +16,36 @@ Kind = Literal[
     "money", "signed_money", "price", "quantity", "percent", "signed_percent", "ratio", "date", "text", "list"
 ]
 UNKNOWN = "–"
+DIGITS: dict[Kind, int] = {
+    "money": 0,
+    "signed_money": 0,
+    "price": 2,
+    "quantity": 4,
+    "percent": 1,
+    "signed_percent": 2,
+    "ratio": 2,
+}
 
 
 def number(value: Any, kind: Kind) -> str:
     """``value`` as text of its kind.
 
     >>> number(-1234.5, "money"), number(0.0512, "percent"), number(float("nan"), "money")
-    ('−1,234', '5.1 %', '–')
+    ('−1,235', '5.1 %', '–')
     """
     if kind == "list":
         return ", ".join(value)
     if value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
         return UNKNOWN
-    return _FORMATS[kind](value).replace("-", "−") if kind not in ("date", "text") else _FORMATS[kind](value)
+    if kind in ("date", "text"):
+        return _FORMATS[kind](value)
+    return _FORMATS[kind](_rounded(value, kind)).replace("-", "−")
+
+
+def _rounded(value: float, kind: Kind) -> float:
+    """``value`` with halves rounded away from zero, as a browser does it, at the digits its kind shows."""
+    digits = DIGITS[kind] + (2 if kind.endswith("percent") else 0)
+    return float(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))
 
 
 def compact_money(value: float) -> str:

@@ -69,6 +69,17 @@ GROUP_TABLE: TableSpec = (
     Column("pnl_day", "P&L day", "signed_money"),
     Column("pnl_total", "P&L total", "signed_money"),
 )
+LEFT_TO_PAGES = ("price_source", "sector", "strategy", "tags")  # a page can scroll, a sheet of paper cannot
+BOOKS_TABLE: TableSpec = (
+    Column("name", "Book"),
+    Column("positions", "Positions", "quantity"),
+    Column("version", "Version", "quantity"),
+    Column("file", "File"),
+    Column("imported_at", "Imported (UTC)", "date"),
+    Column("snapshots", "Snapshots", "quantity"),
+    Column("first_snapshot", "from", "date"),
+    Column("last_snapshot", "to", "date"),
+)
 MISSING_TABLE: TableSpec = (Column("symbol", "Symbol"), Column("what", "What is missing"), Column("reason", "Why"))
 LEFT_OUT_TABLE: TableSpec = (Column("symbol", "Position"), Column("reason", "Why it is left out"))
 TAIL_TABLE: TableSpec = (
@@ -141,7 +152,13 @@ def text_table_html(data: pd.DataFrame) -> Html:
 
 def holdings_table(data: RiskReport) -> Html:
     """The positions with price, value, exposure and P&L, largest value first."""
-    return table_html(data.holdings.sort_values("market_value", key=abs, ascending=False), HOLDINGS_TABLE)
+    narrow = tuple(column for column in HOLDINGS_TABLE if column.name not in LEFT_TO_PAGES)
+    return table_html(data.holdings.sort_values("market_value", key=abs, ascending=False), narrow)
+
+
+def books_table(data: pd.DataFrame) -> Html:
+    """The kept books, as the desk lists them."""
+    return table_html(data, BOOKS_TABLE)
 
 
 def group_table(data: RiskReport, key: groups.Key) -> Html:
@@ -230,6 +247,8 @@ def conventions_table(data: RiskReport) -> Html:
 def finding(data: RiskReport) -> Html:
     """The report in three sentences, with its numbers and its date."""
     valued, currency = data.valuation, data.base_currency
+    if data.holdings.empty:
+        return Html(f"<p class='sigma-finding'>At the close of {data.as_of} the book held nothing.</p>")
     loss, mean_loss = data.tails.iloc[0]
     worth = valued.nav if valued.base_name == "NAV" else valued.market_value
     largest = data.by("underlying")["es_contribution"].sort_values(ascending=False)

@@ -12,7 +12,14 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import BasicTickFormatter, HoverTool, NoOverlap, NumeralTickFormatter, PrintfTickFormatter
+from bokeh.models import (
+    BasicTickFormatter,
+    CategoricalAxis,
+    HoverTool,
+    NoOverlap,
+    NumeralTickFormatter,
+    PrintfTickFormatter,
+)
 from bokeh.themes import Theme
 
 NAVY, TEAL, AMBER, RED = "#3b74bd", "#12909b", "#c9841a", "#cf4a3c"
@@ -68,6 +75,8 @@ def tidy(plot: Any, element: Any) -> None:
     """Write thousands, days and decimals as people do, on axes and hovers that name no format (a HoloViews hook)."""
     for axis in chain(plot.state.xaxis, plot.state.yaxis):
         axis.formatter, axis.major_label_policy = _axis_format(axis.formatter), NoOverlap()
+        if isinstance(axis, CategoricalAxis):  # the theme of a dark page would leave these black
+            axis.group_text_color = axis.subgroup_text_color = INK
     for tool in plot.state.select(HoverTool):
         if isinstance(tool.tooltips, list):
             tool.tooltips = [(label, _hover_format(text, tool, plot.state)) for label, text in tool.tooltips]

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 GROUPINGS = {"Individually": None, "By kind": "kind", "By strategy": "strategy"}
 PLAIN = {"size": "small", "margin": 0, "description": ""}
+MOVED = "not a trading day"
 STRETCH = {"sizing_mode": "stretch_width"}
 
 
@@ -73,7 +74,7 @@ class PortfolioViewer(PageViewer):
         told = [f"{count} number(s) missing or left out."] if count else []
         told += [f"{len(report.notes)} remark(s) on these numbers."] if report.notes else []
         lead = escape(" ".join([*told, self.stale]))
-        opened = " open" if len(report.missing) else ""
+        opened = " open" if len(report.missing) or any(MOVED in note for note in report.notes) else ""
         markup = f"<details class='sigma-banner'{opened}><summary>{lead}</summary>{tables.remarks(report)}</details>"
         return html(markup)
 

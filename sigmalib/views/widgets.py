@@ -8,10 +8,9 @@ import pandas as pd
 import panel as pn
 from panel.io.model import JSCode
 
-from sigmalib.views.formats import UNKNOWN, Kind
+from sigmalib.views.formats import DIGITS, UNKNOWN, Kind
 from sigmalib.views.tables import Column, TableSpec
 
-DIGITS: dict[Kind, int] = {"money": 0, "signed_money": 0, "price": 2, "quantity": 0, "percent": 1, "ratio": 2}
 ROW_HEIGHT, ROWS_SHOWN = 30, 20
 
 COMPACT = """
@@ -20,7 +19,7 @@ COMPACT = """
 .tabulator .tabulator-tableholder .tabulator-table .tabulator-row.tabulator-calcs.tabulator-row,
 .tabulator .tabulator-footer .tabulator-calcs-holder,
 .tabulator .tabulator-footer .tabulator-calcs-holder .tabulator-row,
-.tabulator .tabulator-footer { background: var(--mdc-theme-surface, #f3f3f3) !important; color: inherit;
+.tabulator .tabulator-footer { background: color-mix(in srgb, #8793a3 18%, transparent) !important; color: inherit;
   font-weight: 600; }
 .tabulator .tabulator-row.tabulator-calcs .tabulator-cell { background: none !important; }
 .tabulator-header-filter input { font-size: 12px; min-width: 0; }
@@ -103,8 +102,8 @@ def _number(kind: Kind) -> str:
     return NUMBER % {
         "unknown": UNKNOWN,
         "scale": 100 if percent else 1,
-        "least": digits,
-        "most": 4 if kind == "quantity" else digits,
+        "least": 0 if kind == "quantity" else digits,
+        "most": digits,
         "sign": "exceptZero" if signed else "auto",
         "unit": " %" if percent else "",
         "coloured": "true" if signed else "false",
