@@ -102,9 +102,11 @@ def book_import(
 
     done = import_book(file, name=book, skip_bad=skip_bad)
     if as_json:
-        return _json({"book": done.name, "version": done.version, "rows": done.rows, "changed": done.changed,
-                      "rejected": done.rejected, "ignored_columns": done.ignored})  # fmt: skip
+        told = {"book": done.name, "version": done.version, "rows": done.rows, "changed": done.changed}
+        return _json({**told, "rejected": done.rejected, "ignored_columns": done.ignored, "unpriced": done.unpriced})
     print(f"{done.name}: {done.rows} positions, {'imported' if done.changed else 'unchanged'} (version {done.version})")
+    if done.unpriced:
+        typer.secho(f"the source has no prices of {', '.join(done.unpriced)}", fg="yellow")
     if not done.rows:
         typer.secho("the file has no positions, so the book is empty now; earlier versions are kept", fg="yellow")
     if done.ignored:

@@ -35,7 +35,10 @@ class Book:
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """What an import did: ``changed`` is false when the book already held exactly these positions."""
+    """What an import did: ``changed`` is false when the book already held exactly these positions.
+
+    ignored : columns that were kept out. unpriced : underlyings that the source has no prices of.
+    """
 
     name: str
     version: int
@@ -43,6 +46,7 @@ class Imported:
     changed: bool
     rejected: pd.DataFrame
     ignored: tuple[str, ...]
+    unpriced: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,8 @@ def import_book(path: Path | str, *, name: str, skip_bad: bool = False, world: W
     kept = world.store.keep_book(
         name, positions, file=_told(path), base_currency=world.settings.base_currency, at=world.now()
     )
-    return Imported(kept.name, kept.version, kept.rows, kept.changed, rejected, ignored)
+    unknown = sorted(set(positions.loc[positions["kind"] != "CASH", "underlying"]) - set(world.source.coverage().index))
+    return Imported(kept.name, kept.version, kept.rows, kept.changed, rejected, ignored, tuple(unknown))
 
 
 def assess_file(path: Path | str, *, as_of: DateLike | None = None, world: World | None = None) -> Assessment:

@@ -130,3 +130,11 @@ def test_a_column_name_cannot_steer_the_terminal(sigma: RunSigma, tmp_path: Path
     )
     done = sigma("book", "import", file, "--book", "mine")
     assert "columns kept out: '\\x1b[2J', Näme\n" in done.stdout
+
+
+def test_names_without_prices_are_told_at_once(sigma: RunSigma, tmp_path: Path) -> None:
+    done = sigma(
+        "book", "import", book_file(tmp_path, "ZZZZ,10,5,2022-01-03,,", "KO,1,60,2022-01-03,,"), "--book", "mine"
+    )
+    assert done.returncode == 0
+    assert "the source has no prices of ZZZZ" in done.stdout
