@@ -20,6 +20,7 @@ import panel as pn
 from holoviews.plotting.bokeh.renderer import BokehRenderer
 from IPython.display import HTML, display
 from IPython.utils.capture import capture_output
+from panel.io.notebook import load_notebook
 
 from sigmalib.views import theme
 from sigmalib.views.embed import with_inline_styles
@@ -60,7 +61,8 @@ def _load_scripts_again(cell: Any) -> None:
     """Run before each cell: a repeated ``%load_ext sigmalib`` only says that it is loaded, and its output, where the
     scripts stood, is gone; so they are put there again."""
     if "%load_ext sigmalib" in (cell.raw_cell or ""):
-        _load_scripts()
+        load_notebook(inline=True, reloading=False)
+        _show_style()
 
 
 def register_formatters(ipython: InteractiveShell) -> None:
@@ -83,6 +85,10 @@ def _load_scripts() -> None:
     pn.extension("tabulator", inline=True)
     with _nothing_displayed():
         hv.extension("bokeh", logo=False)
+    _show_style()
+
+
+def _show_style() -> None:
     display(HTML(f"<style>{(Path(__file__).parent / 'sigma.css').read_text(encoding='utf-8')}</style>"))
 
 

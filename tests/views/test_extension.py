@@ -17,12 +17,13 @@ from tests import notebooks as nb
 ELSEWHERE = "https://cdn."
 LATER = 'frame.hvplot.line(y="share")'
 TWICE = "%reload_ext sigmalib"
+AGAIN = "again = True\n%load_ext sigmalib"
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     """A notebook as an analyst runs it, outside of a report."""
-    made = nb.notebook(nb.SETUP, nb.FRAME, nb.LINE, nb.PANEL, LATER, TWICE, nb.BARS)
+    made = nb.notebook(nb.SETUP, nb.FRAME, nb.LINE, nb.PANEL, LATER, TWICE, nb.BARS, AGAIN)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SIGMALIB_REPORT", raising=False)
         return nb.executed(made, tmp_path_factory.mktemp("notebook"))
@@ -35,6 +36,13 @@ def test_notebook_carries_the_scripts_it_needs_in_its_first_cell(ran: NotebookNo
     for part in ("Bokeh.version", "panel.models.layout", "Tabulator"):
         assert part in scripts
     assert "sigma-table" in nb.output_of(ran, nb.SETUP)
+
+
+@pytest.mark.slow
+def test_loading_it_again_puts_the_scripts_there_again(ran: NotebookNode) -> None:
+    (again,) = [cell for cell in ran.cells if cell.source == AGAIN]
+    scripts = "".join(output.data.get("application/javascript", "") for output in again.outputs if "data" in output)
+    assert "Bokeh.version" in scripts
 
 
 @pytest.mark.slow
