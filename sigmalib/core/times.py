@@ -19,7 +19,6 @@ from sigmalib.core.errors import InputError
 if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar
 
-NEW_YORK = "America/New_York"
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2040, 12, 31)
 SECONDS_PER_YEAR = 365 * 86_400
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import pandas as pd
 
 Key = Literal["kind", "tag", "strategy", "sector", "underlying"]
-KEYS: tuple[Key, ...] = get_args(Key)
 NONE = "(none)"
 
 COLUMNS = [
