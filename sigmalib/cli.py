@@ -11,23 +11,26 @@ import sys
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from sigmalib.core import __version__
-from sigmalib.core.errors import PositionsRejected, SigmaError
+from sigmalib.core.errors import InputError, PositionsRejected, SigmaError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sigmalib.core.times import Interval
     from sigmalib.risk.report import RiskReport
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Sigma: portfolio risk, from a positions file.")  # fmt: skip
 book_app = typer.Typer(no_args_is_help=True, help="Import, list and show books of positions.")
 report_app = typer.Typer(no_args_is_help=True, help="Run and list report notebooks.")
+data_app = typer.Typer(no_args_is_help=True, help="Fetch market data, see what there is and how good it is.")
 app.add_typer(book_app, name="book")
+app.add_typer(data_app, name="data")
 app.add_typer(report_app, name="report")
 
 BookName = Annotated[str, typer.Argument(metavar="BOOK", help="Name of a kept book; `sigma book list` shows them.")]
@@ -38,6 +41,11 @@ Origins = Annotated[
     list[str] | None, typer.Option("--origin", metavar="HOST:PORT", help="Address people type; repeatable.")
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Session to look from (latest known).")]
+Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="See `sigma data sources` (the one set).")]
+Start = Annotated[str | None, typer.Option("--start", metavar="DATE", help="First day.")]
+End = Annotated[str | None, typer.Option("--end", metavar="DATE", help="Last day (the last session that is over).")]
+Books = Annotated[list[str] | None, typer.Option("--book", metavar="NAME", help="All a book needs; repeatable.")]
+Symbols = Annotated[list[str] | None, typer.Argument(metavar="SYMBOL...", help="Such as AAPL, BRK.B, BTC/USD.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
 
 
@@ -106,7 +114,8 @@ def book_import(
         return _json({**told, "rejected": done.rejected, "ignored_columns": done.ignored, "unpriced": done.unpriced})
     print(f"{done.name}: {done.rows} positions, {'imported' if done.changed else 'unchanged'} (version {done.version})")
     if done.unpriced:
-        typer.secho(f"the source has no prices of {', '.join(done.unpriced)}", fg="yellow")
+        remedy = f"; {done.remedy}" if done.remedy else ""
+        typer.secho(f"the source has no prices of {', '.join(done.unpriced)}{remedy}", fg="yellow")
     if not done.rows:
         typer.secho("the file has no positions, so the book is empty now; earlier versions are kept", fg="yellow")
     if done.ignored:
@@ -171,6 +180,104 @@ def snapshot(
     if as_json:
         return _json({"book": book, "new": counts.new, "unchanged": counts.unchanged, "revised": counts.revised})
     print(f"{book}: {counts.new} new, {counts.unchanged} unchanged, {counts.revised} revised")
+
+
+@data_app.command("fetch")
+def data_fetch(
+    symbols: Symbols = None,
+    source: Source = None,
+    start: Start = None,
+    end: End = None,
+    interval: Annotated[str, typer.Option(metavar="1d|1m", help="Daily or minute bars.")] = "1d",
+    book: Annotated[
+        list[str] | None, typer.Option("--book", metavar="NAME", help="All a book needs; repeatable.")
+    ] = None,
+    refresh: Annotated[bool, typer.Option(help="Ask again for what is there, to find revisions.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring bars into the cache; only ranges that were never asked for are asked for."""
+    from sigmalib.desk.marketdata import fetch_books, fetch_data
+
+    if bool(symbols) == bool(book):
+        raise InputError("name the symbols to fetch, or a book with --book NAME; one of the two")
+    if book:
+        done = fetch_books(book, source=source, start=start, end=end, refresh=refresh, progress=_fetching)
+    else:
+        done = fetch_data(
+            symbols or (), source=source, start=start, end=end, interval=_interval(interval), refresh=refresh,
+            progress=_fetching,
+        )  # fmt: skip
+    if as_json:
+        _json(done.to_dict())
+    else:
+        print(f"{done.source}: {done.rows:,} bars of {len(done.symbols)} symbol(s) from {done.start} to {done.end}: "
+              f"{done.fetched:,} fetched with {done.requests:,} request(s), {done.cached:,} were there")  # fmt: skip
+        told = {f"{done.quarantined:,} row(s) quarantined": done.quarantined,
+                f"{len(done.revised):,} bar(s) revised; the earlier values are kept": len(done.revised)}  # fmt: skip
+        for sentence in (sentence for sentence, holds in told.items() if holds):
+            typer.secho(f"{sentence}; `sigma data check --source {done.source}` shows them", fg="yellow")
+        for row in done.missing.itertuples():
+            typer.secho(f"missing: {row.symbol}: {row.reason}", fg="yellow")
+    if done.failed:
+        typer.secho(f"sigma: {done.state}: {next(iter(done.failed.values()))}", err=True, fg="red")
+        raise typer.Exit(1)
+
+
+@data_app.command("status")
+def data_status(as_json: Json = False) -> None:
+    """What is in the cache, how far behind it is, and how the last fetches went."""
+    from sigmalib.desk import marketdata
+
+    held, recent = marketdata.data_status(), marketdata.fetches().head(10)
+    if as_json:
+        return _json({"symbols": held.to_dict("records"), "fetches": recent.to_dict("records")})
+    if held.empty:
+        return print("nothing was fetched yet; `sigma data fetch AAPL`, or `sigma data fetch --book NAME`")
+    _table(held)
+    print()
+    _table(recent[["began_at", "source", "interval", "state", "symbols", "fetched", "requests", "missing", "error"]])
+
+
+@data_app.command("check")
+def data_check(
+    symbols: Symbols = None, source: Source = None, start: Start = None, end: End = None, as_json: Json = False
+) -> None:
+    """Gaps, stale, doubtful and impossible prices, revisions and damaged files among the stored daily bars."""
+    from sigmalib.desk.dataquality import check_data
+
+    done = check_data(symbols or (), source=source, start=start, end=end)
+    if as_json:
+        return _json(done.to_dict())
+    print(f"{done.source}: {len(done.coverage)} symbol(s) from {done.start} to {done.end}, "
+          f"{done.share:.1%} of the expected sessions are there")  # fmt: skip
+    for name in done.damaged:
+        typer.secho(f"damaged and set aside: {name}; the next fetch asks for its ranges again", fg="red")
+    if len(done.revised):
+        typer.secho(f"{len(done.revised)} version(s) of revised bars; --json shows them", fg="yellow")
+    for row in done.findings.itertuples():
+        typer.secho(f"{row.severity:8}{row.check:10}{row.sentence}", fg="red" if row.severity == "bad" else "yellow")
+    if done.findings.empty:
+        print("nothing to remark")
+
+
+@data_app.command("sources")
+def data_sources(as_json: Json = False) -> None:
+    """The sources of market data, what they need, and how they are doing."""
+    from sigmalib.desk import marketdata
+
+    found = marketdata.sources()
+    if as_json:
+        return _json(found)
+    _table(found.drop(columns=["since"]))
+
+
+@app.command()
+def nightly() -> None:
+    """The evening's chain: fetch what all books need, then keep a snapshot of each."""
+    from sigmalib.desk.nightly import evening
+
+    for sentence in evening(progress=_fetching):
+        print(sentence)
 
 
 @report_app.command("run")
@@ -251,14 +358,22 @@ def _remarks(report: RiskReport) -> None:
             typer.secho(f"{label}: {row.symbol}: {row.reason}", fg="yellow")
 
 
-def _progress(days: Iterable[Any], count: int) -> Iterable[Any]:
+def _interval(text: str) -> Interval:
+    if text not in ("1d", "1m"):
+        raise InputError(f"--interval is {text!r}; write 1d for daily or 1m for minute bars")
+    return cast("Interval", text)
+
+
+def _fetching(tasks: Iterable[Any], count: int) -> Iterable[Any]:
+    return _progress(tasks, count, "fetching")
+
+
+def _progress(days: Iterable[Any], count: int, doing: str = "valuing") -> Iterable[Any]:
     from rich.console import Console
     from rich.progress import track
 
     errors = Console(stderr=True)  # what a program reads stays clean
-    return track(
-        days, total=count, description="valuing", transient=True, console=errors, disable=not errors.is_terminal
-    )
+    return track(days, total=count, description=doing, transient=True, console=errors, disable=not errors.is_terminal)
 
 
 def _table(frame: pd.DataFrame) -> None:

@@ -48,7 +48,7 @@ def market(
         benchmark=names[-1],
         base_currency="USD",
         source="test",
-        quotes=QUOTES.empty() if quotes is None else quotes,
+        quotes=QUOTES.empty() if quotes is None else quotes.reindex(columns=QUOTES.names),
     )
 
 

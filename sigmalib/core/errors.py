@@ -4,6 +4,10 @@ SigmaError
 ├── InputError              the analyst mends a file, a value or a date      (exit code 2)
 │   └── PositionsRejected   ... row by row: the table of refused rows is inside
 ├── DataUnavailable         the source does not have it: ask for less, or another source
+│   ├── AccessDenied        ... or does not let us in: an operator sets or renews the key
+│   ├── RateLimited         ... or asks us to wait longer than we do: time heals it
+│   ├── SourceDown          ... or gives no answer, or only failures: time heals it
+│   └── AnswerUnreadable    ... or answers in no shape we know: we mend the client
 ├── WorkspaceError          an operator mends the world: folder, database, port
 └── ReportFailed            a report run failed; its notebook is kept       (exit code 3)
 
@@ -51,6 +55,22 @@ class PositionsRejected(InputError):
 
 class DataUnavailable(SigmaError):
     """The source does not have what was asked for; the message names the symbol and the range it does have."""
+
+
+class AccessDenied(DataUnavailable):
+    """The vendor refuses the key or the plan (401, 403); the message names the setting, never the key."""
+
+
+class RateLimited(DataUnavailable):
+    """The vendor's limit is used up (429) for longer than is worth waiting; the message says how long."""
+
+
+class SourceDown(DataUnavailable):
+    """No answer in time, or only failures, after every retry; or the circuit breaker is open, and until when."""
+
+
+class AnswerUnreadable(DataUnavailable):
+    """The vendor's answer is cut off or has another shape than is documented; nothing of it was kept."""
 
 
 class WorkspaceError(SigmaError):

@@ -93,7 +93,20 @@ BARS = Contract(
         Column("close", "number", "currency"),
         Column("adjusted_close", "number", "currency, adjusted for splits and dividends"),
         Column("volume", "number", "shares"),
+        Column("dividend", "number", "currency per share, going ex at this session's open; 0 is none"),
+        Column("split", "number", "new shares for one old at this session's open; 1 is none"),
         Column("source", "text"),
+    ),
+    index=("session", "symbol"),
+)
+
+MINUTES = Contract("MINUTES", BARS.columns, index=("time", "symbol"))
+
+ACTIONS = Contract(
+    "ACTIONS",
+    (
+        Column("dividend", "number", "currency per share, going ex at this session's open", nullable=False),
+        Column("split", "number", "new shares for one old at this session's open", nullable=False),
     ),
     index=("session", "symbol"),
 )
@@ -104,6 +117,7 @@ PROFILES = Contract(
         Column("name", "text"),
         Column("kind", "text", "stock, etf or index"),
         Column("sector", "text"),
+        Column("industry", "text"),
         Column("currency", "text", "ISO 4217"),
         Column("dividend_yield", "number", "continuous, a year"),
     ),
@@ -114,11 +128,27 @@ QUOTES = Contract(
     "QUOTES",
     (
         Column("underlying", "text"),
-        Column("bid", "number", "currency"),
+        Column("bid", "number", "currency; NaN when nobody bids"),
         Column("ask", "number", "currency"),
+        Column("last", "number", "currency, the last trade's price"),
+        Column("volume", "number", "contracts"),
+        Column("open_interest", "number", "contracts"),
         Column("implied_volatility", "number", "a year, as the vendor gives it"),
     ),
     index=("session", "symbol"),
+)
+
+FINDINGS = Contract(
+    "FINDINGS",
+    (
+        Column("symbol", "text", nullable=False),
+        Column("session", "date", "the session, or the first of a run; NaT when it is the whole series"),
+        Column("check", "text", "name of the check, such as gap, stale or outlier", nullable=False),
+        Column("measure", "number", "what was measured, in the unit of the limit"),
+        Column("limit", "number", "beyond which it is a finding"),
+        Column("severity", "text", "bad (quarantined) or warning (kept)", nullable=False),
+        Column("sentence", "text", nullable=False),
+    ),
 )
 
 MISSING = Contract(

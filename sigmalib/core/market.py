@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from hashlib import blake2b
 
+import numpy as np
 import pandas as pd
 
-from sigmalib.core.frames import MISSING, QUOTES
+from sigmalib.core.frames import ACTIONS, MISSING, QUOTES
 from sigmalib.core.times import DateLike, last_session, to_date
 
 
@@ -18,11 +19,14 @@ class MarketView:
     """What was known of a set of symbols at the close of ``as_of``.
 
     closes : (session x symbol), currency; the price as traded, NaN where there is none.
-    adjusted : (session x symbol), currency; adjusted for splits and dividends, what returns are made of.
+    adjusted : (session x symbol), currency; the total return level, what returns are made of. A dividend or a split
+    never changes an earlier level, so that a cut in time is exact.
+    actions : ACTIONS, the dividends and splits of the symbols, also before the closes start.
     rates : (date,), the risk-free rate as an annual effective fraction, each valid until the next.
     fx : (session x currency), units of ``base_currency`` for one unit of the currency.
     profiles : PROFILES, by symbol. quotes : QUOTES of options, by session and symbol.
     missing : MISSING, what the source could not give and why.
+    known_at : the instant after which nothing that became known is in the picture; None is all that is stored.
 
     ``until(t)`` is the only way back in time and never lets anything later through.
     """
@@ -38,6 +42,8 @@ class MarketView:
     source: str
     quotes: pd.DataFrame = field(default_factory=QUOTES.empty)
     missing: pd.DataFrame = field(default_factory=MISSING.empty)
+    actions: pd.DataFrame = field(default_factory=ACTIONS.empty)
+    known_at: datetime | None = None
 
     def until(self, day: DateLike) -> MarketView:
         """The same picture as it was at the close of ``day``, or of the last session before it."""
@@ -51,7 +57,20 @@ class MarketView:
             rates=self.rates.loc[:end],
             fx=self.fx.loc[:end],
             quotes=self.quotes[self.quotes.index.get_level_values("session") <= end],
+            actions=self.actions[self.actions.index.get_level_values("session") <= end],
         )
+
+    def before(self, day: DateLike) -> MarketView:
+        """The picture at ``day`` with its closes in the shares of this as-of: split in between where shares were."""
+        earlier = self.until(day)
+        since = self.actions[self.actions.index.get_level_values("session") > pd.Timestamp(earlier.as_of)]
+        ratios = since["split"].groupby(level="symbol").prod()
+        split = [symbol for symbol in ratios.index[ratios != 1] if symbol in earlier.closes]
+        if not split:
+            return earlier
+        closes = earlier.closes.copy()
+        closes[split] = closes[split] / ratios[split]
+        return replace(earlier, closes=closes)
 
     @cached_property
     def returns(self) -> pd.DataFrame:
@@ -72,14 +91,34 @@ class MarketView:
         known = self.rates.loc[: pd.Timestamp(to_date(day or self.as_of))].dropna()
         return float(known.iloc[-1]) if len(known) else float("nan")
 
+    def dividend_yields(self) -> pd.Series:
+        """The continuous dividend yield a year by symbol: the profile's, else from the dividends of the last 365 days.
+
+        log(1 + dividends / close), so 0 where none was paid; NaN without a close and where dividends are unknown,
+        which is said in ``missing``.
+        """
+        told = self.profiles["dividend_yield"].astype("float64")
+        when = self.actions.index.get_level_values("session")
+        recent = self.actions[
+            (when > pd.Timestamp(self.as_of) - pd.Timedelta(days=365)) & (self.actions["dividend"] > 0)
+        ]
+        paid = recent["dividend"].groupby(level="symbol").sum().reindex(told.index, fill_value=0.0)
+        unknown = self.missing.loc[self.missing["what"].isin(["dividend", "split"]), "symbol"]
+        trailing = (paid / self.prices().reindex(told.index)).map(np.log1p)
+        return told.fillna(trailing.mask(told.index.isin(unknown)))
+
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hex digits that change when any value in the picture does."""
         digest = blake2b(f"{self.as_of}|{self.benchmark}|{self.base_currency}|{self.source}".encode(), digest_size=8)
-        for frame in (self.closes, self.adjusted, self.rates.to_frame("rate"), self.fx, self.profiles, self.quotes):
+        for frame in self._tables():
             digest.update("|".join(map(str, frame.columns)).encode())
             digest.update(pd.util.hash_pandas_object(frame).to_numpy().tobytes())
         return digest.hexdigest()
+
+    def _tables(self) -> tuple[pd.DataFrame, ...]:
+        rates = self.rates.to_frame("rate")
+        return self.closes, self.adjusted, rates, self.fx, self.profiles, self.quotes, self.actions
 
 
 def _row(frame: pd.DataFrame, day: date) -> pd.Series:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
-
-from sigmalib.core.errors import InputError
-
-SourceName = Literal["sample"]
-SOURCES: tuple[SourceName, ...] = ("sample",)
 
 
 @dataclass(frozen=True)
@@ -21,19 +14,23 @@ class Settings:
     home : the workspace folder; every write stays inside it.
     project : the folder with ``notebooks``, ``reports`` and ``dashboards``.
     database_url : SQLAlchemy address, SQLite in the workspace unless given; may hold a password, so never shown.
-    source : name of the market-data source.
+    source : name of the market-data source. benchmark : what betas are measured against, the source's own unless given.
+    options : every ``SIGMA_`` variable as it was given, for the sources to take theirs from; may hold keys.
     """
 
     home: Path
     project: Path
     database_url: str = field(repr=False)
-    source: SourceName = "sample"
-    benchmark: str = "SPX"
+    source: str = "sample"
+    benchmark: str = ""
     base_currency: str = "USD"
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, project: Path) -> Settings:
-        """Settings from ``SIGMA_HOME``, ``SIGMA_PROJECT``, ``SIGMA_DATABASE_URL``, ``SIGMA_SOURCE`` and defaults.
+        """Settings from ``SIGMA_HOME``, ``SIGMA_PROJECT``, ``SIGMA_DATABASE_URL``, ``SIGMA_SOURCE``,
+        ``SIGMA_BENCHMARK`` and
+        defaults.
 
         >>> Settings.from_environment({}, project=Path("/p")).home.as_posix()
         '/p/.sigma'
@@ -44,12 +41,7 @@ class Settings:
             home=home,
             project=project,
             database_url=environment.get("SIGMA_DATABASE_URL") or f"sqlite:///{home / 'sigma.db'}",
-            source=_source(environment.get("SIGMA_SOURCE") or "sample"),
+            source=environment.get("SIGMA_SOURCE") or "sample",
+            benchmark=(environment.get("SIGMA_BENCHMARK") or "").upper(),
+            options={name: value for name, value in environment.items() if name.startswith("SIGMA_") and value},
         )
-
-
-def _source(name: str) -> SourceName:
-    if name not in SOURCES:
-        near = get_close_matches(name, SOURCES, n=1) or list(SOURCES)
-        raise InputError(f"SIGMA_SOURCE is {name!r}, but the sources are {', '.join(SOURCES)}; try {near[0]!r}")
-    return name

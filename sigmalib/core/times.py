@@ -1,8 +1,9 @@
-"""Times: sessions are plain dates of the New York Stock Exchange, instants are UTC.
+"""Times: sessions are plain dates of an exchange, New York's unless another is named; instants are UTC.
 
 Session labels are naive midnight timestamps, the way ``exchange_calendars`` labels them. Everything that needs an
 instant (the close of a session, the end of an option's life) is a UTC timestamp computed through the calendar, so
-half-days and clock changes are the calendar's business and never ours.
+half-days and clock changes are the calendar's business and never ours. ``instruments.calendar_of`` names the calendar
+of a symbol; the day of ``24/7`` and of ``24/5`` is the one in UTC and closes at its end.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -25,14 +26,21 @@ SECONDS_PER_YEAR = 365 * 86_400
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ][\d:.+-]+)?", re.ASCII)
 
 DateLike = date | datetime | pd.Timestamp | str
+Interval = Literal["1d", "1m"]  # how much time a bar covers
+INTERVALS: tuple[Interval, ...] = ("1d", "1m")
 
 
 @cache
 def calendar(name: str = "XNYS") -> ExchangeCalendar:
-    """The exchange calendar ``name``, from 1990 to 2040."""
-    import exchange_calendars  # half a second and only needed once a session is asked for
+    """The exchange calendar ``name``, from 1990 to 2040 or as much of that as its holidays are recorded for."""
+    from exchange_calendars import get_calendar  # half a second and only needed once a session is asked for
 
-    return exchange_calendars.get_calendar(name, start=str(FIRST_DAY), end=str(LAST_DAY))
+    first, last = pd.Timestamp(FIRST_DAY), pd.Timestamp(LAST_DAY)
+    try:
+        return get_calendar(name, start=first, end=last)
+    except ValueError:  # not recorded so far, as Tokyo's before 1997; its class knows how far
+        kind = type(get_calendar(name))
+        return get_calendar(name, start=max(first, kind.bound_min() or first), end=min(last, kind.bound_max() or last))
 
 
 def to_date(value: DateLike, *, what: str = "date") -> date:
@@ -51,30 +59,46 @@ def to_date(value: DateLike, *, what: str = "date") -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
-def sessions(start: DateLike, end: DateLike) -> pd.DatetimeIndex:
-    """The trading days from ``start`` to ``end``, both included, named ``session``."""
-    found = calendar().sessions_in_range(_bounded(start), _bounded(end))
+def sessions(start: DateLike, end: DateLike, *, name: str = "XNYS") -> pd.DatetimeIndex:
+    """The trading days of the calendar ``name`` from ``start`` to ``end``, both included, named ``session``."""
+    found = calendar(name).sessions_in_range(_bounded(start, name), _bounded(end, name))
     return pd.DatetimeIndex(found, name="session").as_unit("us")
 
 
-def last_session(day: DateLike) -> date:
+def last_session(day: DateLike, *, name: str = "XNYS") -> date:
     """``day`` itself when the exchange traded on it, else the last trading day before it.
 
     >>> last_session("2022-12-25")
     datetime.date(2022, 12, 23)
     """
-    return calendar().date_to_session(_bounded(day), direction="previous").date()
+    return calendar(name).date_to_session(_bounded(day, name), direction="previous").date()
 
 
-def sessions_before(day: DateLike, count: int) -> date:
+def last_closed_session(now: pd.Timestamp, *, name: str = "XNYS") -> date:
+    """The last session whose close is at or before the instant ``now``; InputError when it has no time zone.
+
+    >>> last_closed_session(pd.Timestamp("2022-12-28 20:59", tz="UTC"))
+    datetime.date(2022, 12, 27)
+    """
+    if now.tzinfo is None:
+        raise InputError(f'`now` must say its time zone, was {now}; pass pd.Timestamp("{now}", tz="UTC")')
+    closes = calendar(name).closes
+    if not closes.iloc[0] <= now <= closes.iloc[-1]:
+        raise InputError(
+            f"{now} lies outside the closes of {name}; give one from {closes.iloc[0]} to {closes.iloc[-1]}"
+        )
+    return closes.index[closes.searchsorted(now, side="right") - 1].date()
+
+
+def sessions_before(day: DateLike, count: int, *, name: str = "XNYS") -> date:
     """The session ``count`` trading days before the session ``day``, or the calendar's first."""
-    known = calendar().sessions
-    return known[max(0, known.get_loc(pd.Timestamp(last_session(day))) - count)].date()
+    known = calendar(name).sessions
+    return known[max(0, known.get_loc(pd.Timestamp(last_session(day, name=name))) - count)].date()
 
 
-def session_close(session: DateLike) -> pd.Timestamp:
-    """The UTC instant at which ``session`` closes (earlier on half-days)."""
-    return calendar().session_close(pd.Timestamp(to_date(session)))
+def session_close(session: DateLike, *, name: str = "XNYS") -> pd.Timestamp:
+    """The UTC instant at which ``session`` closes (earlier on half-days; the next midnight where trade never rests)."""
+    return calendar(name).session_close(pd.Timestamp(to_date(session)))
 
 
 def expiry_instant(expiry: date, *, morning_settled: bool = False) -> pd.Timestamp:
@@ -92,8 +116,13 @@ def years_between(start: pd.Timestamp, end: pd.Timestamp) -> float:
     return float((end - start).total_seconds() / SECONDS_PER_YEAR)
 
 
-def _bounded(day: DateLike) -> pd.Timestamp:
-    wanted = to_date(day)
-    if not FIRST_DAY < wanted <= LAST_DAY:
-        raise InputError(f"{wanted} lies outside the calendar; give a date from 1990-01-02 to {LAST_DAY}")
+@cache
+def _span(name: str) -> tuple[date, date]:
+    return calendar(name).first_session.date(), calendar(name).last_session.date()
+
+
+def _bounded(day: DateLike, name: str) -> pd.Timestamp:
+    wanted, (first, last) = to_date(day), _span(name)
+    if not first <= wanted <= last:
+        raise InputError(f"{wanted} lies outside the calendar; give a date from {first} to {last}, as {name} has it")
     return pd.Timestamp(wanted)

@@ -87,6 +87,7 @@ def _same(symbols: str) -> dict[str, str]:
 
 _STOCKS = _same("AAPL AMD BAC BBY CVX GE HD JNJ JPM KO LLY MRK MSFT PEP PFE PG RRC UNH WMT XOM")
 _FUNDS = _same("MTUM QUAL SIZE USMV VLUE")
+RAW = "bokeh-sampledata (raw)"
 _ADJUSTED = "skfolio (adjusted)"
 _TOTAL_RETURN = "skfolio: adjusted for splits and dividends, close = adjusted_close, dividend yield 0"
 _RAW = "bokeh-sampledata: raw prices, returns from the vendor's adjusted close (later splits and dividends too)"
@@ -99,7 +100,7 @@ SHELVES = (
     Shelf("skfolio", f"{_SKFOLIO}/sp500_dataset.csv.gz", "closes", _ADJUSTED, _TOTAL_RETURN, _STOCKS),
     Shelf("skfolio", f"{_SKFOLIO}/factors_dataset.csv.gz", "closes", _ADJUSTED, _TOTAL_RETURN, _FUNDS),
     Shelf("skfolio", f"{_SKFOLIO}/sp500_index.csv.gz", "closes", "skfolio (price index)", _SPX, {"SP500": "SPX"}),
-    Shelf("bokeh-sampledata", "bokeh_sampledata/_data/stocks.csv.gz", "tickers", "bokeh-sampledata (raw)", _RAW,
+    Shelf("bokeh-sampledata", "bokeh_sampledata/_data/stocks.csv.gz", "tickers", RAW, _RAW,
           _same("FB GOOG IBM")),
     Shelf("arch", f"{_ARCH}/sp500/sp500.csv.gz", "bars", "arch", _INDEX, {"": "^GSPC"}, _US),
     Shelf("arch", f"{_ARCH}/nasdaq/nasdaq.csv.gz", "bars", "arch", _INDEX, {"": "^IXIC"}, _US),
@@ -126,7 +127,10 @@ class Panel:
         session, symbol = np.nonzero(~np.isnan(values[:, :, CLOSE]))
         index = pd.MultiIndex.from_arrays([held[session], self.symbols[columns][symbol]], names=list(BARS.index))
         frame = pd.DataFrame(values[session, symbol], index=index, columns=list(FIELDS))
-        return frame.assign(source=self.coverage["source"].iloc[columns].array.take(symbol))
+        source = self.coverage["source"].iloc[columns].array.take(symbol)
+        applied = source != RAW  # an adjusted series has its dividends and splits inside, a raw one's are not known
+        dividend, split = np.where(applied, 0.0, np.nan), np.where(applied, 1.0, np.nan)
+        return frame.assign(dividend=dividend, split=split, source=source)
 
 
 @cache

@@ -141,6 +141,26 @@ def write_text(path: Path, content: str) -> Path:
     return write_bytes(path, content.encode("utf-8"))
 
 
+def read_variables(path: Path) -> dict[str, str]:
+    """The ``NAME=value`` lines of a file such as ``.env``; nothing when it is not there.
+
+    Blank lines and ``# comments`` are skipped, an ``export`` before a name and quotes around a value are taken off.
+    Raises InputError with the line, never with its text, which may be a key.
+    """
+    if not path.is_file():
+        return {}
+    found = {}
+    for line, text in enumerate(_decoded(_read(path), path).splitlines(), start=1):
+        name, sign, value = text.strip().removeprefix("export ").partition("=")
+        if not text.strip() or text.strip().startswith("#"):
+            continue
+        if not sign or not name.strip().isidentifier():
+            raise InputError(f"{path}, line {line}: write it as NAME=value")
+        value = value.strip()
+        found[name.strip()] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    return found
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The one folder that Sigma writes to; nothing is written outside it, or through a symbolic link inside it."""

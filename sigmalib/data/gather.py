@@ -8,7 +8,7 @@ from datetime import date
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import BARS, PROFILES, QUOTES, check
+from sigmalib.core.frames import ACTIONS, BARS, PROFILES, QUOTES, check
 from sigmalib.core.frames import missing as missing_table
 from sigmalib.core.instruments import parse_option
 from sigmalib.core.market import MarketView
@@ -27,12 +27,13 @@ def gather(
     currencies: Sequence[str] = (),
     options: Sequence[str] = (),
     fx_start: DateLike | None = None,
+    actions_start: DateLike | None = None,
 ) -> MarketView:
     """What ``source`` knew of ``symbols`` and the benchmark from ``start`` to the close of ``as_of``.
 
     as_of : moved back to the last session. currencies : those of the positions; the base currency needs no rate.
     options : OSI symbols to ask quotes for, by way of their underlyings' chains.
-    fx_start : from when on exchange rates are needed, when that is before ``start``.
+    fx_start, actions_start : from when on exchange rates, and splits, are needed, when that is before ``start``.
     Every session and every symbol asked for is there, in order, NaN where the source has nothing; why is in ``missing``
     (sorted by symbol). The order of ``symbols`` makes no difference. Raises InputError when ``start`` is after
     ``as_of``.
@@ -49,6 +50,7 @@ def gather(
     fx = source.fx(sorted(set(currencies) - {base_currency}), base_currency, fx_first, last)
     profiles = source.profiles(list(wanted))
     quotes = _quotes(source, options, last)
+    actions = source.actions(list(wanted), min(first, to_date(actions_start or first)), last)
     return MarketView(
         as_of=last,
         closes=_wide(prices["close"], days, wanted),
@@ -60,13 +62,27 @@ def gather(
         base_currency=base_currency,
         source=source.name,
         quotes=check(quotes.frame, QUOTES),
-        missing=_together([answer.missing for answer in (bars, rates, fx, profiles, quotes)]),
+        missing=_together(
+            [answer.missing for answer in (bars, rates, fx, profiles, quotes, actions)] + [_unknown_dividends(prices)]
+        ),
+        actions=check(actions.frame, ACTIONS).sort_index(),
+        known_at=getattr(source, "known_at", None),
     )
 
 
 def _wide(prices: pd.Series, days: pd.DatetimeIndex, symbols: pd.Index) -> pd.DataFrame:
     """Prices (session x symbol) of all ``days``, so that a session without a price is a NaN and not a shorter table."""
     return prices.unstack("symbol").reindex(index=days, columns=symbols).astype("float64")
+
+
+def _unknown_dividends(bars: pd.DataFrame) -> pd.DataFrame:
+    """MISSING rows of symbols whose bars say nothing of dividends: their returns may be of the price alone."""
+    silent = bars["dividend"].isna().groupby(level="symbol").all()
+    adjusted = bars["adjusted_close"].notna().groupby(level="symbol").any()
+    what = {True: "inside its adjusted closes", False: "so its returns are of the price alone"}
+    rows = [(name, "dividend", f"the dividends of {name} are not given: {what[adjusted[name]]}")
+            for name in silent.index[silent]]  # fmt: skip
+    return missing_table(*rows)
 
 
 def _quotes(source: Source, options: Sequence[str], as_of: date) -> Answer:

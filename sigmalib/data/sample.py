@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import ClassVar, Self
 
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import PROFILES, QUOTES, missing
-from sigmalib.core.times import sessions
+from sigmalib.core.frames import ACTIONS, PROFILES, QUOTES, missing
+from sigmalib.core.times import Interval, sessions
 from sigmalib.data import figures
 from sigmalib.data.embedded import panel
-from sigmalib.data.sources import Answer
+from sigmalib.data.sources import Answer, Opening, Traits
 
 MONTH = pd.Timedelta(days=31)
 
@@ -23,8 +24,16 @@ class Sample:
     """The prices that the product's packages ship, 33 symbols from 1990 to 2022-12-28; see ``embedded``."""
 
     name: str = "sample"
+    traits: ClassVar[Traits] = Traits(
+        "real prices out of installed packages, to 2022-12-28; no network", ships=True, benchmark="SPX"
+    )
 
-    def bars(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+    @classmethod
+    def opened(cls, opening: Opening) -> Self:
+        """The sample source; there is nothing to set."""
+        return cls()
+
+    def bars(self, symbols: Sequence[str], start: date, end: date, interval: Interval = "1d") -> Answer:
         """BARS of each symbol from ``start`` to ``end``, both included.
 
         Missing: ``price`` for a symbol that is unknown or has nothing in the range, ``history`` for one that starts
@@ -34,6 +43,10 @@ class Sample:
         wanted, held = _wanted(symbols), panel()
         gaps = [gap for symbol in wanted for gap in _gaps(symbol, days, start, end)]
         return Answer(held.bars(held.symbols[held.symbols.isin(wanted)], days), missing(*gaps))
+
+    def actions(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """None: the series are adjusted already, so that nothing is left to apply."""
+        return Answer(ACTIONS.empty(), missing())
 
     def profiles(self, symbols: Sequence[str]) -> Answer:
         """PROFILES; the dividend yield is the one of the series served (0 for total return), NaN for IBM."""

@@ -134,3 +134,41 @@ class SnapshotRow(Base):
     fingerprint: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class FetchRow(Base):
+    """One fetch of market data: what was asked of whom, when, and what became of it; counts as in ``fetch.Fetched``."""
+
+    __tablename__ = "fetches"
+    __table_args__ = (UniqueConstraint("fetch_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fetch_id: Mapped[str]
+    source: Mapped[str]
+    interval: Mapped[str]
+    first: Mapped[date]
+    last: Mapped[date]
+    symbols: Mapped[int]
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    state: Mapped[str]
+    rows: Mapped[int]
+    fetched: Mapped[int]
+    revised: Mapped[int]
+    quarantined: Mapped[int]
+    requests: Mapped[int]
+    missing: Mapped[int]
+    error: Mapped[str]
+
+
+class HealthRow(Base):
+    """How a source has been doing since an instant: ok, degraded or disabled, and why."""
+
+    __tablename__ = "source_health"
+    __table_args__ = (UniqueConstraint("source"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    status: Mapped[str]
+    reason: Mapped[str]
+    since: Mapped[datetime]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -14,13 +14,15 @@ from sigmalib.core.market import MarketView
 from sigmalib.core.times import DateLike, to_date
 from sigmalib.data.files import read_table
 from sigmalib.desk.world import World, open_world
+from sigmalib.portfolio.actions import apply_splits
 from sigmalib.portfolio.positions import ignored_columns, parse
 from sigmalib.risk.report import RiskReport, assess
 
 
 @dataclass(frozen=True, eq=False)
 class Book:
-    """A book as it stands: its positions, the market it was seen against, its risk, and its kept history.
+    """A book as it stands: its positions in the shares of the as-of (splits since entry applied), the market it was
+    seen against, its risk, and its kept history.
 
     history : one row a kept snapshot (session,), money in base currency, and the ``version`` of the book it was made
     from; empty until ``sigma snapshot`` has run.
@@ -37,7 +39,7 @@ class Book:
 class Imported:
     """What an import did: ``changed`` is false when the book already held exactly these positions.
 
-    ignored : columns that were kept out. unpriced : underlyings that the source has no prices of.
+    ignored : columns that were kept out. unpriced : underlyings that the source has no prices of; remedy : what to do.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Imported:
     rejected: pd.DataFrame
     ignored: tuple[str, ...]
     unpriced: tuple[str, ...]
+    remedy: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,26 +72,37 @@ def import_book(path: Path | str, *, name: str, skip_bad: bool = False, world: W
         name, positions, file=_told(path), base_currency=world.settings.base_currency, at=world.now()
     )
     unknown = sorted(set(positions.loc[positions["kind"] != "CASH", "underlying"]) - set(world.source.coverage().index))
-    return Imported(kept.name, kept.version, kept.rows, kept.changed, rejected, ignored, tuple(unknown))
+    remedy = "" if world.source.traits.ships or not unknown else f"run `sigma data fetch --book {name}`"
+    return Imported(kept.name, kept.version, kept.rows, kept.changed, rejected, ignored, tuple(unknown), remedy)
 
 
 def assess_file(path: Path | str, *, as_of: DateLike | None = None, world: World | None = None) -> Assessment:
     """The risk of a CSV of positions without keeping it as a book."""
     world = world or open_world()
     positions, rejected, _ = _read(Path(path), world, skip_bad=False)
-    return Assessment(_assessed(positions, world.market(positions, world.as_of(as_of)), as_of), rejected)
+    market = world.market(positions, world.as_of(as_of))
+    held, splits = apply_splits(positions, market.actions, market.as_of)
+    report = _assessed(held, market, as_of)
+    return Assessment(replace(report, notes=(*report.notes, *splits["sentence"])), rejected)
 
 
-def open_book(name: str, *, as_of: DateLike | None = None, world: World | None = None) -> Book:
-    """The kept book ``name`` at the close of ``as_of`` (default: the latest session the source knows)."""
+def open_book(
+    name: str, *, as_of: DateLike | None = None, known_at: datetime | None = None, world: World | None = None
+) -> Book:
+    """The kept book ``name`` at the close of ``as_of`` (default: the latest session the source knows).
+
+    known_at : an instant with its zone; market data that became known later is left out (default: all that is stored).
+    """
     world = world or open_world()
+    world = world if known_at is None else world.then(known_at)
     version = world.store.version(name)
     positions = world.store.positions(name, version=version)
     market = world.market(positions, world.as_of(as_of))
     history = world.store.snapshots(name, end=market.as_of)
-    report = _assessed(positions, market, as_of)
-    report = replace(report, notes=(*report.notes, *_mixed(name, history, version)))
-    return Book(name, positions, market, report, history)
+    held, splits = apply_splits(positions, market.actions, market.as_of)
+    report = _assessed(held, market, as_of)
+    report = replace(report, notes=(*report.notes, *splits["sentence"], *_mixed(name, history, version)))
+    return Book(name, held, market, report, history)
 
 
 def books(world: World | None = None) -> pd.DataFrame:

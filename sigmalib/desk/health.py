@@ -13,11 +13,11 @@ from pathlib import Path
 from sigmalib.core.errors import SigmaError
 from sigmalib.core.settings import Settings
 from sigmalib.data.files import Workspace
+from sigmalib.data.sources import source_class
 from sigmalib.data.store import Store
-from sigmalib.desk.world import PROJECT, SOURCES
+from sigmalib.desk.world import known_variables, open_world, read_settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-KNOWN_VARIABLES = {"SIGMA_HOME", "SIGMA_PROJECT", "SIGMA_DATABASE_URL", "SIGMA_SOURCE", "SIGMA_CHROMIUM"}
 OLDEST_PYTHON = (3, 11)
 
 
@@ -56,7 +56,7 @@ def _run(checks: Mapping[str, Callable[[], Check]]) -> Iterator[Check]:
 
 
 def _from(environment: Mapping[str, str]) -> Settings:
-    return Settings.from_environment(environment, project=PROJECT)
+    return read_settings(environment)
 
 
 def _python() -> Check:
@@ -67,13 +67,15 @@ def _python() -> Check:
 
 
 def _settings(environment: Mapping[str, str]) -> Check:
-    unknown = sorted(name for name in environment if name.startswith("SIGMA_") and name not in KNOWN_VARIABLES)
+    options, known_names = _from(environment).options, known_variables()
+    unknown = sorted(name for name in options if name not in known_names)
     if unknown:
-        known = ", ".join(sorted(KNOWN_VARIABLES))
+        known = ", ".join(sorted(known_names))
         return Check(
             "settings", "failed", f"unknown: {', '.join(unknown)}", f"remove or rename; the settings are {known}"
         )
-    return Check("settings", "ok", f"source {_from(environment).source}")
+    source = _from(environment).source
+    return Check("settings", "ok", f"source {source}: {source_class(source).traits.about}")
 
 
 def _workspace(environment: Mapping[str, str]) -> Check:
@@ -96,17 +98,30 @@ def _database(environment: Mapping[str, str]) -> Check:
 
 
 def _data(environment: Mapping[str, str]) -> Check:
-    source = SOURCES[_from(environment).source]()
-    held = source.coverage()
-    return Check(
-        "data",
-        "ok",
-        f"{source.name}: {len(held)} symbols, {held['first'].min():%Y-%m-%d} to {held['last'].max():%Y-%m-%d}",
-    )
+    if not _from(environment).home.is_dir():
+        return Check("data", "missing", "no workspace yet", "run `sigma init`, or `sigma demo`")
+    world = open_world(environment)
+    held = world.source.coverage()
+    world.store.close()
+    if held.empty:
+        name = world.source.name
+        return Check("data", "missing", f"nothing was fetched from {name} yet", "run `sigma data fetch --book NAME`")
+    first, last = held["first"].min(), held["last"].max()
+    return Check("data", "ok", f"{world.source.name}: {len(held)} symbols, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
 
 
 def _keys(environment: Mapping[str, str]) -> Check:
-    return Check("keys", "ok", f"the {_from(environment).source} source needs none")
+    settings = _from(environment)
+    needed = [name for name, option in known_variables(settings.source).items() if option and option.required]
+    lacks = [name for name in needed if not settings.options.get(name)]
+    if lacks:
+        return Check(
+            "keys",
+            "failed",
+            f"{', '.join(lacks)} not set",
+            f"set it in the environment or in .env, for {settings.source}",
+        )
+    return Check("keys", "ok", f"{', '.join(needed)} set" if needed else f"the {settings.source} source needs none")
 
 
 def _browser(environment: Mapping[str, str]) -> Check:

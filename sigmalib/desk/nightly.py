@@ -15,7 +15,9 @@ from sigmalib.core.market import MarketView
 from sigmalib.core.times import DateLike, sessions, sessions_before, to_date
 from sigmalib.data.exports import csv_text
 from sigmalib.data.store import Counts, Snapshot
+from sigmalib.desk.marketdata import fetch_books
 from sigmalib.desk.world import HISTORY, World, open_world
+from sigmalib.portfolio.actions import apply_splits
 from sigmalib.portfolio.valuation import Valuation
 from sigmalib.risk.report import assess
 
@@ -49,6 +51,27 @@ def snapshot(
     return counts._replace(unchanged=len(days) - counts.new - counts.revised)
 
 
+def evening(*, world: World | None = None, progress: Progress = lambda days, _: days) -> Iterator[str]:
+    """The evening's chain: fetch what all books need, then keep a snapshot of each; a sentence as each step is done.
+
+    A source that ships with the product has nothing to fetch. A fetch that fails for some symbols goes on with the
+    rest.
+    """
+    world = world or open_world()
+    names = list(world.store.books()["name"])
+    if not names:
+        raise InputError("no books yet; import one with `sigma book import FILE --book NAME`")
+    if world.source.traits.ships:
+        yield f"market data: the {world.source.name} source ships with the packages, nothing to fetch"
+    else:
+        done = fetch_books(names, world=world, progress=progress)
+        told = f"{done.fetched:,} new bars of {len(done.symbols)} symbol(s), {len(done.missing)} missing"
+        yield f"market data: {done.state}, {told}"
+    for name in names:
+        counts = snapshot(name, world=world)
+        yield f"{name}: {counts.new} new, {counts.unchanged} unchanged, {counts.revised} revised"
+
+
 def _range(start: DateLike, end: DateLike, last: date) -> pd.DatetimeIndex:
     """The sessions from ``start`` to ``last``; InputError when there are none of them."""
     first, requested = to_date(start, what="--from"), to_date(end, what="--to")
@@ -66,7 +89,7 @@ def _taken(
         fingerprint = _fingerprint(view, version)
         if known.get(view.as_of) == fingerprint:
             continue
-        report = assess(positions, view)
+        report = assess(apply_splits(positions, view.actions, view.as_of)[0], view)
         yield Snapshot(
             session=view.as_of,
             **_whole(report.valuation),

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from sigmalib.core.errors import InputError
+from sigmalib.core.errors import DataUnavailable, InputError
 from sigmalib.core.market import MarketView
 from sigmalib.core.settings import Settings
 from sigmalib.core.times import DateLike, calendar, last_session, sessions_before, to_date
-from sigmalib.data.files import Workspace
+from sigmalib.data.cache import Cache
+from sigmalib.data.files import Workspace, read_variables
 from sigmalib.data.gather import gather
-from sigmalib.data.sample import Sample
-from sigmalib.data.sources import Source
+from sigmalib.data.journal import Journal
+from sigmalib.data.manners import Limits, Manners
+from sigmalib.data.sources import GENERIC, REGISTER, Opening, Option, Source, open_source, source_class
 from sigmalib.data.store import Store
+from sigmalib.data.stored import Stored
+from sigmalib.portfolio.actions import apply_splits
 
 PROJECT = Path(__file__).resolve().parents[2]
+VARIABLES = (
+    "SIGMA_HOME",
+    "SIGMA_PROJECT",
+    "SIGMA_DATABASE_URL",
+    "SIGMA_SOURCE",
+    "SIGMA_BENCHMARK",
+    "SIGMA_BARS",
+    "SIGMA_CHROMIUM",
+)
 HISTORY = 580  # sessions: 500 scenarios, 60 more for a volatility at the first of them, and some to spare
-SOURCES = {"sample": Sample}
 
 
 @dataclass(frozen=True)
@@ -33,15 +46,45 @@ class World:
     workspace: Workspace
     source: Source
     store: Store
+    cache: Cache
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What was fetched, and how the sources have been doing."""
+        return Journal(self.store.database)
+
+    @property
+    def benchmark(self) -> str:
+        """The symbol that betas are measured against: the one set, or the source's own."""
+        return self.settings.benchmark or self.source.traits.benchmark
+
+    def vendor(self, name: str | None = None) -> tuple[Source, Manners | None]:
+        """The source ``name`` (default: the one set) as it is asked over the network, with its manners."""
+        chosen = name or self.settings.source
+        folder = self.workspace.path("vendors", chosen)
+        return open_source(
+            chosen, self.settings.options, folder=folder, told=lambda health: self.journal.tell(chosen, health)
+        )
+
+    def then(self, known_at: datetime) -> World:
+        """This world with nothing in it that became known after ``known_at``; InputError for the sample source."""
+        if not isinstance(self.source, Stored):
+            raise InputError(f"the {self.source.name} source has no record of what was known when; leave known_at out")
+        return replace(self, source=replace(self.source, known_at=known_at))
 
     def now(self) -> datetime:
         """This instant, UTC."""
         return datetime.now(UTC)
 
     def known_range(self) -> tuple[date, date]:
-        """The first and the last session the source has prices of the benchmark for."""
+        """The first and the last session the source has prices of the benchmark for; DataUnavailable when none."""
         held = self.source.coverage()
-        row = held[held.index == self.settings.benchmark]
+        row = held[held.index == self.benchmark]
+        if row.empty:
+            raise DataUnavailable(
+                f"no prices of the benchmark {self.benchmark} were fetched from {self.source.name}; run "
+                f"`sigma data fetch {self.benchmark}`, or `sigma data fetch --book NAME` for all a book needs"
+            )
         return row["first"].min().date(), row["last"].max().date()
 
     def as_of(self, requested: DateLike | None = None, *, what: str = "--as-of") -> date:
@@ -61,20 +104,33 @@ class World:
         return session
 
     def market(self, positions: pd.DataFrame, as_of: date, *, first: date | None = None) -> MarketView:
-        """The picture a book needs at ``as_of``, with enough history for every session from ``first`` on."""
-        options = positions.loc[positions["right"].notna(), "symbol"]
+        """The picture a book needs at ``as_of``, with enough history for every session from ``first`` on.
+
+        positions : as entered; options are looked up by the symbol that they had then and by the one they have since
+        splits.
+        """
+        options = pd.concat([positions, self.held(positions, as_of)])[lambda rows: rows["right"].notna()]["symbol"]
         names = positions.loc[positions["kind"] != "CASH", "underlying"]
         return gather(
             self.source,
             _distinct(names),
             as_of,
             start=sessions_before(min(first or as_of, as_of), HISTORY),
-            benchmark=self.settings.benchmark,
+            benchmark=self.benchmark,
             base_currency=self.settings.base_currency,
             currencies=_distinct(positions["currency"]),
             options=_distinct(options),
             fx_start=self.fx_start(positions),
+            actions_start=_earliest(positions),
         )
+
+    def held(self, positions: pd.DataFrame, as_of: date) -> pd.DataFrame:
+        """The positions in the shares of ``as_of``: splits since their entry applied."""
+        start = _earliest(positions)
+        names = _distinct(positions.loc[positions["kind"] != "CASH", "underlying"])
+        if start is None or start > as_of:
+            return positions
+        return apply_splits(positions, self.source.actions(names, start, as_of).frame, as_of)[0]
 
     def fx_start(self, positions: pd.DataFrame) -> date | None:
         """The session of the earliest entry in another currency than the base, whose cost needs that day's rate."""
@@ -87,13 +143,46 @@ def open_world(environment: Mapping[str, str] | None = None, *, create: bool = F
 
     environment : ``SIGMA_HOME``, ``SIGMA_DATABASE_URL``, ...; the process's own by default.
     """
-    settings = Settings.from_environment(os.environ if environment is None else environment, project=PROJECT)
+    settings = read_settings(environment)
     workspace = Workspace(settings.home)
     if create:
         workspace.create()
     elif not settings.home.is_dir():
         raise InputError(f"there is no workspace at {settings.home}; make one with `sigma init`, or `sigma demo`")
-    return World(settings, workspace, SOURCES[settings.source](), Store.open(settings.database_url))
+    cache = Cache(settings.options.get("SIGMA_BARS") or str(workspace.path("bars")), workspace.path("reading"))
+    return World(settings, workspace, _source(settings, cache), Store.open(settings.database_url), cache)
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment (the process's own by default), and from the project's ``.env`` what it lacks."""
+    given = os.environ if environment is None else environment
+    project = Path(given.get("SIGMA_PROJECT") or PROJECT).expanduser()
+    return Settings.from_environment({**read_variables(project / ".env"), **given}, project=PROJECT)
+
+
+def known_variables(source: str | None = None) -> dict[str, Option | None]:
+    """Every variable Sigma reads, or those of one source: with the source's option, or None for the others."""
+    names = [source] if source else list(REGISTER)
+    own: dict[str, Option | None] = {} if source else dict.fromkeys(VARIABLES)
+    for name in names:
+        traits = source_class(name).traits
+        generic = [Option(each, "") for each in GENERIC] if traits.limits else []
+        own |= {f"SIGMA_{name.upper()}_{option.name.upper()}": option for option in (*traits.options, *generic)}
+    return own
+
+
+def _source(settings: Settings, cache: Cache) -> Source:
+    """Who is asked for prices: the sample itself, or what was fetched from a vendor."""
+    found = source_class(settings.source)
+    if found.traits.ships:
+        return found.opened(Opening({}, settings.home, Manners(settings.source, Limits(per_minute=1))))
+    return Stored(settings.source, found.traits, cache)
+
+
+def _earliest(positions: pd.DataFrame) -> date | None:
+    """The session of the first entry: from there on splits must be known."""
+    entered = positions.loc[positions["kind"] != "CASH", "entry_date"]
+    return None if entered.empty else last_session(max(entered.min(), calendar().first_session))
 
 
 def _distinct(values: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ Imports and what-if trades pass through the same door, so that a lot means the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -26,6 +27,7 @@ ZERO = Fault("is zero", "write the number held, below zero for short, or remove 
 WHOLE = Fault("is not a whole number of contracts", "write the contracts held, as in 5 or -5")
 NOT_POSITIVE = Fault("is not positive", "write the price paid or received per unit, as in 150.25")
 NOT_ONE = Fault("is not 1, the price of cash", "write 1 and give the amount as the quantity")
+NOT_SHARES = Fault("is no number of shares", "write the shares that one contract delivers, as in 150")
 TOO_EARLY = Fault("is before 1990-01-02, the first day of the calendar", "write a later date")
 
 STOCK = Instrument("", "stock", "")
@@ -59,6 +61,7 @@ class Reading(NamedTuple):
     currency: Any
     tags: Any
     strategy: Any
+    multiplier: Any
 
     @property
     def faults(self) -> list[tuple[str, Fault]]:
@@ -79,6 +82,7 @@ def read(row: Mapping[str, object], *, as_of: date, base_currency: str) -> Readi
         currency=_currency(row.get("currency"), listed, base_currency),
         tags=tags,
         strategy=strategy,
+        multiplier=_multiplier(row.get("multiplier"), listed),
     )
 
 
@@ -92,7 +96,7 @@ def lot(reading: Reading) -> Lot:
         entry_price=reading.entry_price,
         entry_date=reading.entry_date,
         currency=reading.currency,
-        multiplier=listed.multiplier,
+        multiplier=reading.multiplier,
         strike=listed.strike,
         expiry=listed.expiry,
         right=listed.right,
@@ -160,6 +164,19 @@ def _entry_date(cell: object, listed: Instrument, as_of: date) -> date | Fault:
     if listed.expiry is not None and value > listed.expiry:
         return Fault(f"is after the option's expiry {listed.expiry}", "correct the date or the symbol")
     return TOO_EARLY if value <= FIRST_DAY else value
+
+
+def _multiplier(cell: object, listed: Instrument) -> float | Fault:
+    """Units of the underlying per contract: the instrument's own, or those an adjusted contract is said to deliver."""
+    own = listed.multiplier
+    if cells.is_blank(cell):
+        return own
+    value = cells.number(cell, example="150")
+    if isinstance(value, Fault) or (value == own):
+        return value
+    if not math.isnan(own):
+        return Fault(f"is not {own:g}, that of {listed.symbol}", "leave it blank; only adjusted contracts need it")
+    return value if 0 < value <= LARGEST else NOT_SHARES
 
 
 def _currency(cell: object, listed: Instrument, base_currency: str) -> str | Fault:

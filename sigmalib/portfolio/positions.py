@@ -22,8 +22,14 @@ from sigmalib.portfolio.cells import Fault
 from sigmalib.portfolio.lots import Reading
 
 REQUIRED = ("ticker", "quantity", "entry_price", "entry_date")
-OPTIONAL = ("currency", "tags", "strategy")
-ALIASES = {"symbol": "ticker", "qty": "quantity", "price": "entry_price", "trade_date": "entry_date"}
+OPTIONAL = ("currency", "tags", "strategy", "multiplier")
+ALIASES = {
+    "symbol": "ticker",
+    "qty": "quantity",
+    "price": "entry_price",
+    "trade_date": "entry_date",
+    "deliverable": "multiplier",
+}
 SURPLUS = "(extra)"
 
 BEYOND_HEADER = Fault("is beyond the last column of the header", 'quote a cell with a comma, as in "1,200"')
@@ -48,8 +54,8 @@ def parse(frame: pd.DataFrame, *, as_of: DateLike, base_currency: str = "USD") -
     """POSITIONS out of an analyst's table, and the table of refused rows.
 
     frame : ticker, quantity, entry_price (currency per unit of the underlying), entry_date and perhaps tags, strategy,
-    currency, as text or typed; names by any case, blanks or hyphens, or by alias. The index, when named ``line``, has
-    the line numbers; otherwise lines are counted as if the header were line 1. Rows with nothing in them are skipped.
+    currency, multiplier (of adjusted contracts), as text or typed; names by any case, blanks or hyphens, or by alias.
+    The index, when named ``line``, has the line numbers; otherwise lines are counted as if the header were line 1. Rows with nothing in them are skipped.
     as_of : no entry may be later. base_currency : of rows that name none, and of ``CASH``.
     Returns positions in file order, and rejected (line, column, value, rule, fix, reason) sorted by line, one row a
     fault. Raises InputError when a required column is missing or a column is given twice.

@@ -63,7 +63,7 @@ def value(
     before = sessions_before(market.as_of, 1)
     priced = _priced(positions, market, marks)
     is_first = before == market.as_of
-    previous = _previous_prices(positions, market.until(before), previous_marks, is_first=is_first)
+    previous = _previous_prices(positions, market.before(before), previous_marks, is_first=is_first)
     rows = _valued(priced, market, previous, before)
     cash = rows["kind"] == "CASH"
     market_value = rows["market_value"].where(~cash)
@@ -101,14 +101,14 @@ def _priced(positions: pd.DataFrame, market: MarketView, marks: pd.DataFrame | N
     price = closes.where(~cash, 1.0)
     source = pd.Series("close", index=positions.index, dtype="str").where(~cash, "cash")
     if marks is not None:
-        price = price.where(~option, positions["symbol"].map(marks["price"]))
+        price = price.where(~option, positions["symbol"].map(marks["price"]).astype(float))
         source = source.where(~option, positions["symbol"].map(marks["price_source"]))
     profile = positions["underlying"].map(market.profiles["kind"])
     sector = positions["underlying"].map(market.profiles["sector"]).astype("str")
     sector = sector.where(sector.notna(), profile.map(FUND_SECTORS).astype("str")).where(~cash, "Cash")
-    usable = cash | ~_mispriced(positions, market)
+    usable = cash | (positions["multiplier"].notna() & ~_mispriced(positions, market))
     price, closes = price.where(usable), closes.where(usable)
-    fx = positions["currency"].map(market.fx_rates())
+    fx = positions["currency"].map(market.fx_rates()).astype(float)
     return positions.assign(price=price, price_source=source.where(price.notna()), spot=closes, fx=fx, sector=sector)
 
 
@@ -125,14 +125,14 @@ def _previous_prices(
     if is_first:  # the calendar's first session has none before it
         price = price * np.nan
     if marks is not None:
-        price = price.where(positions["right"].isna(), positions["symbol"].map(marks["price"]))
-    return pd.DataFrame({"price": price, "fx": positions["currency"].map(before.fx_rates())})
+        price = price.where(positions["right"].isna(), positions["symbol"].map(marks["price"]).astype(float))
+    return pd.DataFrame({"price": price, "fx": positions["currency"].map(before.fx_rates()).astype(float)})
 
 
 def _valued(rows: pd.DataFrame, market: MarketView, previous: pd.DataFrame, before: date) -> pd.DataFrame:
     units = rows["quantity"] * rows["multiplier"]
     market_value = units * rows["price"] * rows["fx"]
-    direction = rows["right"].map({"put": -1.0, "call": 1.0}).fillna(1.0)
+    direction = rows["right"].map({"put": -1.0, "call": 1.0}).astype(float).fillna(1.0)
     exposure = (direction * units * rows["spot"] * rows["fx"]).where(rows["kind"] != "CASH", 0.0)
     cost = units * rows["entry_price"] * _entry_fx(rows, market)
     entered_since = (rows["entry_date"] > pd.Timestamp(before)) | (rows["entry_date"] == pd.Timestamp(market.as_of))
@@ -186,7 +186,7 @@ def _missing(rows: pd.DataFrame, market: MarketView, before: date) -> pd.DataFra
 
 def _why_no_price(underlying: str, currency: str, multiplier: float, market: MarketView) -> str:
     if np.isnan(multiplier):
-        return "an adjusted contract; it is not priced until its deliverable is known"
+        return "an adjusted contract; give the shares it delivers in the column multiplier, until then it is not priced"
     quoted = market.profiles["currency"].get(underlying)
     if isinstance(quoted, str) and quoted != currency:
         return f"{underlying} is quoted in {quoted}, but the position says {currency}; correct its currency"

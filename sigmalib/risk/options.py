@@ -136,7 +136,8 @@ def mark(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
 
     The price is the middle of the quote when there is one, else the model's; the volatility is implied from that
     quote, or the vendor's, or else realised over 60 sessions. Every contract is priced as European for now, its true
-    style stands beside it. NaN where spot, rate, volatility or deliverable is unknown.
+    style stands beside it; an adjusted one is priced per share it delivers, never by a quote, which is of the whole.
+    NaN where spot, rate or volatility is unknown.
     Returns (symbol) x MARK_COLUMNS.
     """
     terms = _contract_terms(symbols, market)
@@ -156,8 +157,6 @@ def mark(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
     terms["price"], terms["price_source"] = _first_known({"quote": middle, "model": value})
     greeks = bsm_greeks(spot, strike, years, rate, volatility, dividend_yield=carry, right=sign)
     terms["delta"] = greeks["delta"]
-    adjusted = [parse_option(symbol).adjusted for symbol in symbols]
-    terms.loc[adjusted, ["price", "delta"]] = np.nan
     return terms[list(MARK_COLUMNS)]
 
 
@@ -175,7 +174,7 @@ def _contract_terms(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
             "spot": underlying.map(market.prices()).astype(float),
             "expiry_years": pd.Series([years_between(close, end) for end in ends], index=symbols, dtype=float),
             "rate": float(np.log1p(market.rate())),
-            "dividend_yield": underlying.map(market.profiles["dividend_yield"]).astype(float),
+            "dividend_yield": underlying.map(market.dividend_yields()).astype(float),
         },
         index=symbols,
     )
@@ -185,9 +184,8 @@ def _quotes(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
     today = market.quotes[market.quotes.index.get_level_values("session") == pd.Timestamp(market.as_of)]
     known = today.droplevel("session").reindex(symbols)
     two_sided = (known["bid"] > 0) & (known["ask"] >= known["bid"])
-    return known.assign(
-        bid=known["bid"].where(two_sided), implied_volatility=known["implied_volatility"].where(two_sided)
-    )
+    usable = two_sided & ~np.array([parse_option(symbol).adjusted for symbol in symbols], dtype=bool)
+    return known.assign(bid=known["bid"].where(usable), implied_volatility=known["implied_volatility"].where(usable))
 
 
 def _first_known(candidates: dict[str, pd.Series]) -> tuple[pd.Series, pd.Series]:

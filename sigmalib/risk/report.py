@@ -139,7 +139,7 @@ def assess(positions: pd.DataFrame, market: MarketView) -> RiskReport:
 def _valued(alive: pd.DataFrame, market: MarketView) -> tuple[Valuation, pd.DataFrame]:
     """The valuation with deltas and volatilities beside it, and the marks of its options."""
     symbols = pd.Index(alive.loc[alive["right"].notna(), "symbol"].unique(), dtype="str")
-    before = market.until(sessions_before(market.as_of, 1))
+    before = market.before(sessions_before(market.as_of, 1))
     marks = options.mark(symbols, market)
     valuation = value(alive, market, marks=marks, previous_marks=options.mark(symbols, before))
     holdings = valuation.holdings.assign(

@@ -4,11 +4,18 @@ from datetime import date
 
 import numpy as np
 import pytest
+from exchange_calendars import get_calendar_names
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.instruments import OptionContract, looks_like_option, parse_option
+from sigmalib.core.instruments import (
+    CALENDAR_OF_SUFFIX,
+    OptionContract,
+    calendar_of,
+    looks_like_option,
+    parse_option,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +74,32 @@ def test_every_contract_survives_the_round_trip_through_its_symbols(root, expiry
     for text in (contract.symbol, contract.padded, "O:" + contract.symbol):
         assert looks_like_option(text)
         assert parse_option(text) == contract
+
+
+@pytest.mark.parametrize(
+    ("name", "symbols"),
+    [
+        ("24/7", ["BTC/USD", "X:BTCUSD", "BTC-USD", "ETH-USDT", "eth/btc", "1INCH-USD", "BTC/USDT:USDT", "USDC-EUR"]),
+        ("24/5", ["EURUSD=X", "JPY=X", "C:EURUSD", "EUR/USD", "eur-usd", "XAU/USD"]),
+        ("XETR", ["SAP.DE"]),
+        ("XLON", ["AET.L", "BRBY.IL"]),
+        ("XTKS", ["4063.T"]),
+        ("XTSE", ["RCI-B.TO", "BBD-B.TO"]),
+        (
+            "XNYS",
+            ["AAPL", "BRK.B", "BRK-B", "BRK/B", "^GSPC", "I:SPX", "BF.A", "BAC-PL", "USD", "ES=F", "/ES", "T", "F"],
+        ),
+        ("XNYS", ["AAPL240119C00150000", "O:SPXW230113P03800000", "SPX   141122P00019500"]),
+    ],
+)
+def test_every_symbol_trades_by_the_calendar_of_its_market(name, symbols):
+    assert {symbol: calendar_of(symbol) for symbol in symbols} == dict.fromkeys(symbols, name)
+
+
+def test_a_faulty_option_symbol_has_no_calendar():
+    with pytest.raises(InputError, match="strike of zero"):
+        calendar_of("AAPL240119C00000000")
+
+
+def test_every_calendar_of_a_suffix_is_known():
+    assert set(CALENDAR_OF_SUFFIX.values()) <= set(get_calendar_names())

@@ -34,7 +34,7 @@ class Quoting(Sample):
             [[pd.Timestamp(as_of)] * 2, [CALL, "AAPL230120C00500000"]], names=list(QUOTES.index)
         )
         values = {"underlying": underlying, "bid": [2.0, 0.0], "ask": [2.1, 0.1], "implied_volatility": 0.3}
-        return Answer(pd.DataFrame(values, index=index), missing())
+        return Answer(pd.DataFrame(values, index=index).reindex(columns=QUOTES.names), missing())
 
     def bars(self, symbols: Any, start: date, end: date) -> Answer:
         answer = super().bars(symbols, start, end)

@@ -30,7 +30,7 @@ from sigmalib.data.store import Store
 Store.open(sys.argv[1]).close()
 print("alembic" in sys.modules)
 """
-TABLES = {"books", "imports", "positions", "snapshots"}
+TABLES = {"books", "imports", "positions", "snapshots", "fetches", "source_health"}
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ def test_a_series_of_adjusted_closes_has_no_open_high_low_or_volume_and_says_so(
 
 def test_raw_stocks_have_whole_bars_with_the_low_below_and_the_high_above() -> None:
     frame = SAMPLE.bars(["FB", "GOOG", "IBM"], date(2000, 3, 1), date(2013, 3, 1)).frame
-    assert frame.notna().all(axis=None)
+    assert frame.drop(columns=["dividend", "split"]).notna().all(axis=None)
+    assert frame[["dividend", "split"]].isna().all(axis=None)  # inside the adjusted close, and not given apart
     assert (frame["low"] <= frame[["open", "close"]].min(axis=1)).all()
     assert (frame["high"] >= frame[["open", "close"]].max(axis=1)).all()
 

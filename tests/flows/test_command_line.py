@@ -53,7 +53,7 @@ def test_doctor_for_people_ends_with_one_when_something_has_failed(
     monkeypatch.setenv("SIGMA_SOURCE", "smple")
     done = sigma("doctor")
     assert done.returncode == 1
-    assert "SIGMA_SOURCE is 'smple', but the sources are sample" in done.stdout
+    assert "there is no source 'smple'; the sources are sample, " in done.stdout
 
 
 @pytest.mark.parametrize(

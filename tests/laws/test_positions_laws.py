@@ -73,7 +73,7 @@ def test_an_export_reimports_through_a_file(table):
 
 
 @law
-@given(st.lists(st.tuples(*[texts] * 8), max_size=5))
+@given(st.lists(st.tuples(*[texts] * 9), max_size=5))
 def test_any_text_gives_positions_or_reasons_and_never_an_error(cells):
     table = pd.DataFrame(cells, columns=[*books.REQUIRED, *books.OPTIONAL, books.SURPLUS], dtype="str")
     positions, rejected = books.parse(table, as_of=AS_OF)

@@ -183,6 +183,15 @@ def test_the_kind_of_an_option_is_its_sign_and_right(right, quantity, kind):
     assert accepted(ticker=f"AAPL240119{right}00150000", quantity=quantity)["kind"] == kind
 
 
+def test_an_adjusted_contract_is_told_what_it_delivers_and_no_other_may_be():
+    rows = table({"ticker": "AAPL1240119C00150000"}, {"ticker": "AAPL240119C00150000"})
+    positions, rejected = book.parse(rows.assign(deliverable=["150", "100"]), as_of=AS_OF)
+    assert positions["multiplier"].tolist() == [150, 100]
+    assert rejected.empty
+    _, rejected = book.parse(rows.assign(multiplier=["-3", "10"]), as_of=AS_OF)
+    assert rejected["rule"].tolist() == ["is no number of shares", "is not 100, that of AAPL240119C00150000"]
+
+
 def test_an_adjusted_contract_has_no_multiplier():
     row = accepted(ticker="O:SDS1231204C00003000")
     assert np.isnan(row["multiplier"])

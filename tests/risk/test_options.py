@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from sigmalib.core.errors import InputError
 from sigmalib.core.frames import QUOTES
+from sigmalib.portfolio.positions import parse
 from sigmalib.risk.options import bsm_greeks, bsm_price, implied_volatility, mark, realised_volatility
-from tests.markets import market
+from sigmalib.risk.report import assess
+from tests.markets import AS_OF, market
 
 CALL, PUT = "AAA230317C00100000", "AAA230317P00100000"
 positive = st.floats(0.01, 1000)
@@ -108,9 +110,26 @@ def test_a_one_sided_quote_is_no_price():
     assert mark(pd.Index([CALL]), market(quotes=quotes))["price_source"].tolist() == ["model"]
 
 
-def test_an_adjusted_contract_is_not_priced():
-    found = mark(pd.Index(["AAA1230317C00100000"]), market())
-    assert found["price"].isna().all()
+def test_an_adjusted_contract_is_priced_per_share_by_model_and_never_by_a_quote_of_the_whole():
+    symbol = "AAA1230317C00100000"
+    index = pd.MultiIndex.from_tuples([(pd.Timestamp(AS_OF), symbol)], names=list(QUOTES.index))
+    quotes = pd.DataFrame({"underlying": "AAA", "bid": 55.0, "ask": 56.0}, index=index)
+    found = mark(pd.Index([symbol, "AAA230317C00100000"]), market(quotes=quotes))
+    assert found["price"].iloc[0] == found["price"].iloc[1]
+    assert set(found["price_source"]) == {"model"}
+
+
+def test_an_adjusted_contract_has_a_value_once_its_deliverable_is_given():
+    rows = pd.DataFrame(
+        {"ticker": ["AAA1230317C00050000"], "quantity": 2, "entry_price": 5, "entry_date": "2022-10-03"}
+    )
+    refused, given = (parse(table, as_of=AS_OF)[0] for table in (rows, rows.assign(multiplier=150)))
+    for positions, known in ((refused, False), (given, True)):
+        report = assess(positions, market())
+        assert report.holdings["market_value"].notna().all() == known
+        assert report.missing["reason"].str.contains("column multiplier").any() == (not known)
+    price = assess(given, market()).holdings["price"].iloc[0]
+    assert assess(given, market()).holdings["market_value"].iloc[0] == pytest.approx(2 * 150 * price)
 
 
 def test_the_empty_list_of_options_has_no_marks():

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from sigmalib.core.frames import MISSING
+from sigmalib.core.frames import MISSING, missing
 from sigmalib.core.instruments import parse_option
 from sigmalib.portfolio.proforma import apply
 from sigmalib.risk.report import assess
@@ -172,7 +174,7 @@ def test_a_book_of_unknown_names_only_has_unknown_numbers_and_no_zeros():
 def test_one_holding_that_cannot_be_revalued_does_not_take_the_tail_from_the_others():
     index = pd.MultiIndex.from_tuples([(DAY, "AAA230317C00100000")], names=["session", "symbol"])
     quotes = pd.DataFrame({"underlying": "AAA", "bid": 9.9, "ask": 10.1, "implied_volatility": np.nan}, index=index)
-    view = market(quotes=quotes)
+    view = replace(market(quotes=quotes), missing=missing(("AAA", "dividend", "the dividends of AAA are not given")))
     view.profiles.loc["AAA", "dividend_yield"] = np.nan
     whole, alone = assess(book(*STOCKS, ("AAA230317C00100000", 1, 5, "2022-12-01")), view), assess(book(*STOCKS), view)
     assert whole.tails.to_numpy() == pytest.approx(alone.tails.to_numpy())

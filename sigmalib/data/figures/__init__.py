@@ -23,5 +23,9 @@ def policy_rate() -> pd.DataFrame:
 
 @cache
 def profiles() -> pd.DataFrame:
-    """PROFILES of every symbol of the sample data; sectors are GICS as of 2022, blank for funds and indexes."""
-    return pd.read_csv(_FOLDER / "profiles.csv", comment="#", index_col="symbol")
+    """PROFILES of every symbol of the sample data; sectors are GICS as of 2022, blank for funds and indexes.
+
+    Industries are not among the figures, and so unknown.
+    """
+    table = pd.read_csv(_FOLDER / "profiles.csv", comment="#", index_col="symbol")
+    return table.assign(industry=pd.Series(pd.NA, table.index, dtype="str"))

@@ -1,0 +1,195 @@
+"""Market data: fetch it, see what there is and how good it is, and read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import pandas as pd
+
+from sigmalib.core.instruments import calendar_of
+from sigmalib.core.times import DateLike, Interval, last_closed_session, sessions, sessions_before, to_date
+from sigmalib.data.cache.shelf import Shelf
+from sigmalib.data.fetch import Fetched, Progress, fetch
+from sigmalib.data.manners import Health
+from sigmalib.data.reference import fetch_chain, fetch_profiles, latest_profiles
+from sigmalib.data.sources import REGISTER, source_class
+from sigmalib.desk.world import HISTORY, World, open_world
+
+MINUTE_DAYS = 5  # sessions of minute bars that are fetched unless said otherwise
+
+
+@dataclass(frozen=True, eq=False)
+class Needs:
+    """What some books need from a source: symbols of bars and of profiles, underlyings of chains, and from when on."""
+
+    bars: tuple[str, ...]
+    profiles: tuple[str, ...]
+    chains: tuple[str, ...]
+    start: date
+
+
+def fetch_data(
+    symbols: Sequence[str],
+    *,
+    source: str | None = None,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    interval: Interval = "1d",
+    refresh: bool = False,
+    world: World | None = None,
+    progress: Progress = lambda tasks, _: tasks,
+) -> Fetched:
+    """Bring bars of ``symbols`` from a source into the cache; only what it lacks is asked for, unless ``refresh``.
+
+    start : default far enough back for a risk report (minutes: five sessions). end : default the last session that is
+    over. What could not be had is in the result's ``missing``; InputError for what makes no sense.
+    """
+    world = world or open_world(create=True)
+    vendor, manners = world.vendor(source)
+    last = to_date(end, what="--end") if end else _latest(symbols, world.now())
+    first = (
+        to_date(start, what="--start") if start else sessions_before(last, HISTORY if interval == "1d" else MINUTE_DAYS)
+    )
+    began = world.now()
+    done = fetch(
+        vendor, world.cache, symbols, first, last,
+        now=world.now, interval=interval, manners=manners, progress=progress, refresh=refresh,
+    )  # fmt: skip
+    world.journal.keep(done, began_at=began, ended_at=world.now())
+    return done
+
+
+def needs(names: Sequence[str], world: World, *, source: str | None = None) -> Needs:
+    """What the kept books ``names`` need: underlyings, benchmark, rate, exchange rates and the chains of options."""
+    traits = source_class(source or world.settings.source).traits
+    positions = pd.concat([world.store.positions(name, version=world.store.version(name)) for name in names])
+    held = positions[positions["kind"] != "CASH"]
+    others = set(positions["currency"]) - {world.settings.base_currency}
+    pairs = {
+        traits.fx_symbol.format(currency=name, base=world.settings.base_currency) for name in others if traits.fx_symbol
+    }
+    names_needed = {*held["underlying"], world.settings.benchmark or traits.benchmark}
+    latest = _latest((), world.now())
+    earliest = latest if held.empty else min(latest, held["entry_date"].min().date())
+    return Needs(
+        bars=tuple(sorted({*names_needed, *pairs, traits.rate_symbol, traits.volatility_symbol} - {""})),
+        profiles=tuple(sorted(names_needed)),
+        chains=tuple(sorted(set(held.loc[held["right"].notna(), "underlying"]))),
+        start=sessions_before(earliest, HISTORY),
+    )
+
+
+def fetch_books(
+    names: Sequence[str] = (),
+    *,
+    source: str | None = None,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    refresh: bool = False,
+    world: World | None = None,
+    progress: Progress = lambda tasks, _: tasks,
+) -> Fetched:
+    """Bring all that kept books need into the cache (default: every book): bars, profiles, chains of their options.
+
+    Bars from far enough before the first entry for a report of that day. Profiles that are held are not asked for
+    again, unless ``refresh``. The result of the bars; what is missing of profiles and chains is in it, too.
+    """
+    world = world or open_world()
+    wanted = needs(names or list(world.store.books()["name"]), world, source=source)
+    first = start or wanted.start
+    done = fetch_data(wanted.bars, source=source, start=first, end=end, refresh=refresh, world=world, progress=progress)
+    vendor, manners = world.vendor(source)
+    known = [] if refresh else list(latest_profiles(world.cache, vendor.name, None).index)
+    unknown = [symbol for symbol in wanted.profiles if symbol not in known]
+    answers = [fetch_profiles(vendor, world.cache, unknown, now=world.now)] if unknown else []
+    answers += [fetch_chain(vendor, world.cache, name, done.end, now=world.now) for name in wanted.chains]
+    gaps = [table for table in (done.missing, *(answer.missing for answer in answers)) if len(table)]
+    requests = done.requests + (manners.requests if manners else 0)
+    return replace(done, missing=pd.concat(gaps, ignore_index=True) if gaps else done.missing, requests=requests)
+
+
+def closes(
+    symbols: Sequence[str],
+    *,
+    start: DateLike,
+    end: DateLike,
+    adjusted: bool = False,
+    source: str | None = None,
+    known_at: datetime | None = None,
+    world: World | None = None,
+) -> pd.DataFrame:
+    """Stored closes (session x symbol), currency, as traded or as total-return levels; NaN where there is none."""
+    world = world or open_world()
+    wanted = [symbol.strip().upper() for symbol in symbols]
+    shelf = world.cache.shelf(source or world.settings.source, "1d", "")
+    name = "adjusted_close" if adjusted else "close"
+    return shelf.wide(name, wanted, pd.Timestamp(to_date(start)), pd.Timestamp(to_date(end)), known_at)
+
+
+def bars(
+    symbol: str,
+    *,
+    start: DateLike,
+    end: DateLike,
+    interval: Interval = "1d",
+    source: str | None = None,
+    known_at: datetime | None = None,
+    world: World | None = None,
+) -> pd.DataFrame:
+    """Stored bars of one symbol, by session, or by UTC instant for ``1m``: prices as traded, dividends and splits."""
+    world = world or open_world()
+    shelf = world.cache.shelf(source or world.settings.source, interval, symbol.strip().upper())
+    last = pd.Timestamp(to_date(end)) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+    return shelf.series(symbol.strip().upper(), pd.Timestamp(to_date(start)), last, known_at)
+
+
+def data_status(world: World | None = None) -> pd.DataFrame:
+    """By source, interval and symbol: first and last day, bars, and ``behind``: sessions since that are over."""
+    world = world or open_world()
+    rows = [row for shelf in world.cache.shelves() for row in _held(*shelf, now=pd.Timestamp(world.now()))]
+    return pd.DataFrame(rows, columns=["source", "interval", "symbol", "first", "last", "bars", "behind"])
+
+
+def fetches(world: World | None = None) -> pd.DataFrame:
+    """The newest fetches, newest first, with what became of each."""
+    return (world or open_world()).journal.fetches()
+
+
+def sources(world: World | None = None) -> pd.DataFrame:
+    """Every source: what it is, whether it is in use, settings it needs; its health: status, reason, since (UTC)."""
+    world = world or open_world(create=True)
+    health = world.journal.health()
+    return pd.DataFrame([_source_row(name, world, health.get(name)) for name in REGISTER])
+
+
+def _held(source: str, interval: Interval, _: str, shelf: Shelf, *, now: pd.Timestamp) -> Iterator[tuple[object, ...]]:
+    for symbol in shelf.panel().symbols:
+        days = shelf.days(symbol)
+        if len(days):
+            name = calendar_of(symbol)
+            over = last_closed_session(now, name=name)
+            after = days[-1].date() + timedelta(days=1)
+            behind = len(sessions(after, over, name=name)) if after <= over else 0
+            yield source, interval, symbol, days[0].date(), days[-1].date(), shelf.size(symbol), behind
+
+
+def _source_row(name: str, world: World, health: Health | None) -> dict[str, object]:
+    traits = source_class(name).traits
+    needed = [f"SIGMA_{name.upper()}_{option.name.upper()}" for option in traits.options if option.required]
+    lacks = [variable for variable in needed if not world.settings.options.get(variable)]
+    status = (
+        ("disabled", f"set {', '.join(lacks)}") if lacks else (health.status, health.reason) if health else ("ok", "")
+    )
+    return {
+        "source": name, "about": traits.about, "in_use": name == world.settings.source,
+        "intervals": ", ".join(traits.intervals), "needs": ", ".join(needed), "status": status[0], "reason": status[1],
+        "since": health.since if health and not lacks else None,
+    }  # fmt: skip
+
+
+def _latest(symbols: Sequence[str], at: datetime) -> date:
+    """The last session that is over for any of ``symbols``, by its own calendar."""
+    names = {calendar_of(symbol) for symbol in symbols} or {"XNYS"}
+    return max(last_closed_session(pd.Timestamp(at), name=name) for name in names)
