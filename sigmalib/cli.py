@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sigmalib.core.times import Interval
+    from sigmalib.desk.dataquality import DataCheck
     from sigmalib.risk.report import RiskReport
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -200,13 +201,17 @@ def data_fetch(
 
     if bool(symbols) == bool(book):
         raise InputError("name the symbols to fetch, or a book with --book NAME; one of the two")
-    if book:
-        done = fetch_books(book, source=source, start=start, end=end, refresh=refresh, progress=_fetching)
-    else:
-        done = fetch_data(
-            symbols or (), source=source, start=start, end=end, interval=_interval(interval), refresh=refresh,
-            progress=_fetching,
-        )  # fmt: skip
+    try:
+        if book:
+            done = fetch_books(book, source=source, start=start, end=end, refresh=refresh, progress=_fetching)
+        else:
+            done = fetch_data(
+                symbols or (), source=source, start=start, end=end, interval=_interval(interval), refresh=refresh,
+                progress=_fetching,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.secho("sigma: stopped; what came is kept, and the same command asks for the rest", err=True, fg="yellow")
+        raise typer.Exit(130) from None
     if as_json:
         _json(done.to_dict())
     else:
@@ -221,6 +226,21 @@ def data_fetch(
     if done.failed:
         typer.secho(f"sigma: {done.state}: {next(iter(done.failed.values()))}", err=True, fg="red")
         raise typer.Exit(1)
+
+
+@data_app.command("quotes")
+def data_quotes(symbols: Symbols = None, source: Source = None, as_json: Json = False) -> None:
+    """Bid, ask and last of this moment, asked of a live source and not kept."""
+    from sigmalib.desk import marketdata
+
+    if not symbols:
+        raise InputError("name at least one symbol, such as AAPL")
+    found = marketdata.quotes(symbols, source=source)
+    if as_json:
+        return _json({"quotes": found.quotes.reset_index().to_dict("records"), "missing": found.missing})
+    _table(found.quotes.reset_index())
+    for row in found.missing.itertuples():
+        typer.secho(f"missing: {row.symbol}: {row.reason}", fg="yellow")
 
 
 @data_app.command("status")
@@ -242,12 +262,20 @@ def data_status(as_json: Json = False) -> None:
 def data_check(
     symbols: Symbols = None, source: Source = None, start: Start = None, end: End = None, as_json: Json = False
 ) -> None:
-    """Gaps, stale, doubtful and impossible prices, revisions and damaged files among the stored daily bars."""
-    from sigmalib.desk.dataquality import check_data
+    """Gaps, stale, doubtful and impossible prices, revisions and damaged files among the daily bars that are there."""
+    from sigmalib.desk import dataquality
 
-    done = check_data(symbols or (), source=source, start=start, end=end)
+    if source:
+        checks = [dataquality.check_data(symbols or (), source=source, start=start, end=end)]
+    else:
+        checks = dataquality.check_all(symbols or (), start=start, end=end)
     if as_json:
-        return _json(done.to_dict())
+        return _json(dataquality.together(checks))
+    for done in checks:
+        _checked(done)
+
+
+def _checked(done: DataCheck) -> None:
     print(f"{done.source}: {len(done.coverage)} symbol(s) from {done.start} to {done.end}, "
           f"{done.share:.1%} of the expected sessions are there")  # fmt: skip
     for name in done.damaged:

@@ -138,6 +138,18 @@ QUOTES = Contract(
     index=("session", "symbol"),
 )
 
+LATEST = Contract(
+    "LATEST",
+    (
+        Column("bid", "number", "currency; NaN when nobody bids"),
+        Column("ask", "number", "currency"),
+        Column("last", "number", "currency, the last trade's price"),
+        Column("currency", "text", "ISO 4217"),
+        Column("time", "date", "UTC, of the newest of them"),
+    ),
+    index=("symbol",),
+)
+
 FINDINGS = Contract(
     "FINDINGS",
     (

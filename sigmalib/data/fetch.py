@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
+from types import FrameType
 from typing import Any
 
 import pandas as pd
@@ -151,10 +155,24 @@ class _UnderWay:
         workers = manners.limits.workers if manners else WORKERS
         pool = ThreadPoolExecutor(max_workers=max(1, min(workers, len(tasks))), thread_name_prefix=self.source.name)
         waiting = {pool.submit(self._ask, task): task for task in tasks}
+        with _stoppable(manners) as stopped:
+            self._work(waiting, pool, manners, lambda futures: progress(futures, len(tasks)), stopped)
+            if stopped():
+                raise KeyboardInterrupt
+
+    def _work(
+        self,
+        waiting: dict[Future[Answer], Task],
+        pool: ThreadPoolExecutor,
+        manners: Manners | None,
+        progress: Callable[[Iterable[Any]], Iterable[Any]],
+        stopped: Callable[[], bool],
+    ) -> None:
+        symbols = {self.cache.part(self.interval, task.symbol): task.symbol for task in waiting.values()}
         try:
-            for future in progress(as_completed(list(waiting)), len(tasks)):
+            for future in progress(as_completed(list(waiting))):
                 self._take(waiting.pop(future), future)
-                if self.refusal:
+                if self.refusal or stopped():
                     break
         finally:
             if manners and waiting:
@@ -163,7 +181,7 @@ class _UnderWay:
             for future, task in waiting.items():
                 self._fail(task, self.refusal) if future.cancelled() else self._take(task, future)
             self._flush()
-            for symbol in {self.cache.part(self.interval, task.symbol): task.symbol for task in tasks}.values():
+            for symbol in symbols.values():
                 self.cache.shelf(self.source.name, self.interval, symbol).fold()
 
     def _ask(self, task: Task) -> Answer:
@@ -224,6 +242,31 @@ class _UnderWay:
 
     def _closed(self, symbol: str) -> pd.Timestamp:
         return pd.Timestamp(last_closed_session(pd.Timestamp(self.now()), name=calendar_of(symbol)))
+
+
+@contextmanager
+def _stoppable(manners: Manners | None) -> Iterator[Callable[[], bool]]:
+    """Whether the user asked to stop: the first Ctrl-C lets what is under way end and wakes whoever waits to ask.
+
+    An exception in the midst of waiting for threads could leave their locks broken; the second Ctrl-C raises it.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        if manners:
+            manners.stop()
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _checked(source: Source, symbols: Sequence[str], start: date, end: date, interval: Interval) -> list[str]:

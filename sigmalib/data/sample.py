@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import ACTIONS, PROFILES, QUOTES, missing
+from sigmalib.core.frames import ACTIONS, LATEST, PROFILES, QUOTES, missing
 from sigmalib.core.times import Interval, sessions
 from sigmalib.data import figures
 from sigmalib.data.embedded import panel
@@ -54,6 +54,11 @@ class Sample:
         unknown = [symbol for symbol in wanted if symbol not in table.index]
         known = [symbol for symbol in wanted if symbol in table.index]
         return Answer(table.loc[known, PROFILES.names], missing(*((s, "profile", _unknown(s)) for s in unknown)))
+
+    def quotes(self, symbols: Sequence[str]) -> Answer:
+        """None: the sample is of the past."""
+        reason = "the sample data ends on 2022-12-28 and has no quotes of this moment"
+        return Answer(LATEST.empty(), missing(*((symbol, "quote", reason) for symbol in _wanted(symbols))))
 
     def option_chain(self, underlying: str, as_of: date) -> Answer:
         """No quotes: there are none in the sample data."""

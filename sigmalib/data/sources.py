@@ -17,7 +17,7 @@ from typing import Protocol
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import missing
+from sigmalib.core.frames import LATEST, missing
 from sigmalib.core.times import Interval, sessions
 from sigmalib.data.manners import Health, Limits, Manners
 
@@ -107,6 +107,10 @@ class Source(Protocol):
         """PROFILES: name, kind, sector, industry, currency and dividend yield."""
         ...
 
+    def quotes(self, symbols: Sequence[str]) -> Answer:
+        """LATEST: bid, ask and last trade of each symbol at this moment; missing: ``quote``."""
+        ...
+
     def option_chain(self, underlying: str, as_of: date) -> Answer:
         """QUOTES of the options on ``underlying`` at the close of ``as_of``."""
         ...
@@ -149,6 +153,11 @@ class FromBars:
         answer = self.bars(symbols, start, end)
         gaps = [(str(gap.symbol), "split", f"splits unknown: {gap.reason}") for gap in answer.missing.itertuples()]
         return Answer(actions_in(answer.frame), missing(*gaps))
+
+    def quotes(self, symbols: Sequence[str]) -> Answer:
+        """No quotes of this moment, unless the source has a way to ask for them."""
+        reason = f"the {self.name} source has no quotes of this moment; ask a live one, such as yahoo"
+        return Answer(LATEST.empty(), missing(*((symbol.strip().upper(), "quote", reason) for symbol in symbols)))
 
     def rates(self, start: date, end: date) -> Answer:
         """The risk-free rate: the closes of ``traits.rate_symbol``, percent a year, taken for annual effective."""

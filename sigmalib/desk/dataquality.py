@@ -90,6 +90,36 @@ def check_data(
     )
 
 
+def check_all(
+    symbols: Sequence[str] = (),
+    *,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    world: World | None = None,
+) -> list[DataCheck]:
+    """``check_data`` of every source that something was fetched from, or of the one in use when nothing was."""
+    world = world or open_world()
+    fetched = sorted({source for source, interval, *_ in world.cache.shelves() if interval == "1d"})
+    return [
+        check_data(symbols, source=name, start=start, end=end, world=world)
+        for name in fetched or [world.settings.source]
+        if not symbols or set(_upper(symbols)) <= set(_reader(name, world).coverage().index) or len(fetched) < 2
+    ]
+
+
+def together(checks: Sequence[DataCheck]) -> dict[str, Any]:
+    """Several checks as one, for a program: each row with its source."""
+    tables = ("findings", "coverage", "quarantined", "revised")
+    plain = [check.to_dict() for check in checks]
+    merged = {name: pd.concat([each[name].assign(source=each["source"]) for each in plain]) for name in tables}
+    about = [{name: each[name] for name in ("source", "start", "end", "share")} for each in plain]
+    return {"checks": about, **merged, "damaged": [name for each in plain for name in each["damaged"]]}
+
+
+def _upper(symbols: Sequence[str]) -> list[str]:
+    return [symbol.strip().upper() for symbol in symbols]
+
+
 def _reader(name: str, world: World) -> Source:
     """The source as it is read: itself when it is in use, else what was fetched from it."""
     return world.source if world.source.name == name else Stored(name, source_class(name).traits, world.cache)
@@ -98,7 +128,7 @@ def _reader(name: str, world: World) -> Source:
 def _known(reader: Source, symbols: Sequence[str]) -> pd.DataFrame:
     """The coverage of ``symbols``, or of all there are."""
     held = reader.coverage()
-    wanted = [symbol.strip().upper() for symbol in symbols] or list(held.index)
+    wanted = _upper(symbols) or list(held.index)
     absent = [symbol for symbol in wanted if symbol not in held.index]
     if absent or not wanted:
         asked = " ".join(absent) or "SYMBOL"

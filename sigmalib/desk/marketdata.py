@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 
+from sigmalib.core.frames import LATEST, check
 from sigmalib.core.instruments import calendar_of
 from sigmalib.core.times import DateLike, Interval, last_closed_session, sessions, sessions_before, to_date
 from sigmalib.data.cache.shelf import Shelf
@@ -28,6 +29,14 @@ class Needs:
     profiles: tuple[str, ...]
     chains: tuple[str, ...]
     start: date
+
+
+@dataclass(frozen=True, eq=False)
+class Quoted:
+    """LATEST of some symbols, and MISSING."""
+
+    quotes: pd.DataFrame
+    missing: pd.DataFrame
 
 
 def fetch_data(
@@ -143,6 +152,14 @@ def bars(
     shelf = world.cache.shelf(source or world.settings.source, interval, symbol.strip().upper())
     last = pd.Timestamp(to_date(end)) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
     return shelf.series(symbol.strip().upper(), pd.Timestamp(to_date(start)), last, known_at)
+
+
+def quotes(symbols: Sequence[str], *, source: str | None = None, world: World | None = None) -> Quoted:
+    """Bid, ask and last of each symbol at this moment, asked of the vendor and not kept."""
+    world = world or open_world(create=True)
+    vendor, _ = world.vendor(source)
+    answer = vendor.quotes([symbol.strip().upper() for symbol in symbols])
+    return Quoted(check(answer.frame, LATEST), answer.missing)
 
 
 def data_status(world: World | None = None) -> pd.DataFrame:

@@ -55,7 +55,8 @@ def parse(frame: pd.DataFrame, *, as_of: DateLike, base_currency: str = "USD") -
 
     frame : ticker, quantity, entry_price (currency per unit of the underlying), entry_date and perhaps tags, strategy,
     currency, multiplier (of adjusted contracts), as text or typed; names by any case, blanks or hyphens, or by alias.
-    The index, when named ``line``, has the line numbers; otherwise lines are counted as if the header were line 1. Rows with nothing in them are skipped.
+    The index, when named ``line``, has the line numbers; otherwise lines are counted as if the header were line 1.
+    Rows with nothing in them are skipped.
     as_of : no entry may be later. base_currency : of rows that name none, and of ``CASH``.
     Returns positions in file order, and rejected (line, column, value, rule, fix, reason) sorted by line, one row a
     fault. Raises InputError when a required column is missing or a column is given twice.

@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sigmalib.core.times import sessions
 from tests.commands import CLEAN, SIGMA, Environment, RunSigma, strict_json
 from tests.polygon import KEY, dividend, polygon_server, split
 from tests.serving import polygon_process
 from tests.vendors import Reply, Vendor, serving
-from tests.yahoo import yahoo_server
+from tests.yahoo import walk, yahoo_server
 
 START, END = "2024-03-04", "2024-03-08"
 FAST = {"SIGMA_POLYGON_PER_MINUTE": "60000", "SIGMA_POLYGON_BURST": "100", "SIGMA_POLYGON_KEY": KEY}
@@ -139,7 +140,10 @@ def test_two_processes_fetching_overlapping_ranges_leave_each_bar_once(tmp_path,
 def test_an_evening_with_yahoo_ends_in_a_risk_report_that_needs_no_network(tmp_path, run_sigma):
     book = tmp_path / "mine.csv"
     book.write_text(HEADER + "AAPL,100,150,2024-01-10\nMSFT,-20,400,2024-01-10\nCASH,50000,1,2024-01-10\n")
-    with serving(yahoo_server()) as vendor:
+    days = sessions("2021-01-04", "2024-06-28")
+    names = ("AAPL", "MSFT", "SPY", "^IRX", "^VIX")
+    prices = {name: walk(days, 100.0, seed=len(name) + at) for at, name in enumerate(names)}
+    with serving(yahoo_server(prices)) as vendor:
         given = {"SIGMA_HOME": str(tmp_path / "home"), "SIGMA_SOURCE": "yahoo", "SIGMA_YAHOO_BASE": vendor.base}
         given |= {"SIGMA_YAHOO_PER_MINUTE": "6000", "SIGMA_YAHOO_BURST": "50"}
         assert run_sigma("book", "import", book, "--book", "mine", environment=given).returncode == 0
@@ -157,5 +161,5 @@ def test_an_evening_with_yahoo_ends_in_a_risk_report_that_needs_no_network(tmp_p
     assert len(vendor.log) == asked
     status = strict_json(run_sigma("data", "status", "--json", environment=given).stdout)
     assert {"AAPL", "MSFT", "SPY", "^IRX", "^VIX"} <= {row["symbol"] for row in status["symbols"]}
-    assert all(row["behind"] == 0 for row in status["symbols"])
+    assert all(row["last"] == "2024-06-28" for row in status["symbols"])
     assert status["fetches"][0]["state"] == "done"

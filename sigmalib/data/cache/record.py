@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ from sigmalib.data.files import write_bytes
 log = logging.getLogger(__name__)
 
 LOCK_PATIENCE = 60.0
+JUST_NOW = 50_000_000  # nanoseconds: coarser than any file system's clock
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-([0-9a-f]{12})-([0-9a-f]{16})\.parquet")
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _ASKED = b"sigma.asked"
@@ -91,13 +93,17 @@ class Record:
         return sorted(filter(None, read), key=lambda batch: batch.name)
 
     def changed(self) -> object:
-        """Something that differs once a batch was added; None when only a listing can tell (object storage)."""
+        """Something that differs once a batch was added; None when only a listing can tell.
+
+        That is on object storage, and just after a change, when the next one might get the same time.
+        """
         if not self._is_local:
             return None
         try:
-            return os.stat(self.folder).st_mtime_ns  # noqa: PTH116 (on the path of every query)
+            changed = os.stat(self.folder).st_mtime_ns  # noqa: PTH116 (on the path of every query)
         except FileNotFoundError:
             return 0
+        return changed if time.time_ns() - changed > JUST_NOW else None
 
     def read(self, batch: BatchName) -> Batch | None:
         """The rows of a batch; None, after setting the file aside, when its bytes are not those that were written."""

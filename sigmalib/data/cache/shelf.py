@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +19,8 @@ from sigmalib.core.frames import BARS
 from sigmalib.data.cache.copies import open_copy, write_copy
 from sigmalib.data.cache.panel import CLOSE, FIELDS, Panel, Rows
 from sigmalib.data.cache.record import Asked, Batch, BatchName, Record, Span, without
+
+log = logging.getLogger(__name__)
 
 FOLD, SMALL = 3, 500_000_000  # a new reading copy is written after so many batches, or at once below so many bytes
 KEPT_FRAMES = 8
@@ -39,19 +43,21 @@ class Shelf:
         self.record, self.copies, self.time = record, copies, time
         self._panel: Panel | None = None
         self._seen: object = None
+        self._one_thread = threading.RLock()
         self._frames: dict[tuple[object, ...], pd.DataFrame] = {}
         self._past = lru_cache(maxsize=KEPT_PASTS)(self._read_past)
 
     def panel(self, known_at: datetime | None = None) -> Panel:
         """All that is stored, or all that was known at ``known_at``; brought up to date with other writers."""
-        changed = self.record.changed()
-        if self._panel is None or changed is None or changed != self._seen:
-            self._catch_up(self.record.names())
-            self._seen = changed
-        assert self._panel is not None
-        if known_at is None:
-            return self._panel
-        return self._past(known_at, self._panel.fingerprint)
+        with self._one_thread:
+            changed = self.record.changed()
+            if self._panel is None or changed is None or changed != self._seen:
+                self._catch_up(self.record.names())
+                self._seen = changed
+            assert self._panel is not None
+            if known_at is None:
+                return self._panel
+            return self._past(known_at, self._panel.fingerprint)
 
     def commit(
         self,
@@ -67,7 +73,7 @@ class Shelf:
         good : BARS (MINUTES), each row once. bad : the same with a ``reason``. A row that is held with the same values
         is left out, so that any number of writers leave each row once.
         """
-        with self.record.writing():
+        with self._one_thread, self.record.writing():
             panel = self.panel()
             rows = Rows.of(good)
             known = panel.compare(rows)
@@ -88,8 +94,11 @@ class Shelf:
         """Write a new reading copy when the record has gone past the one there is; of much data, well past."""
         panel = self.panel()
         if panel.unwritten and (panel.unwritten >= FOLD or panel.planes.nbytes < SMALL):
-            with self.record.writing():
-                write_copy(self.panel(), self.copies)
+            with self._one_thread, self.record.writing():
+                try:
+                    write_copy(self.panel(), self.copies)
+                except OSError as error:  # it is only a copy: the record is whole, and answers more slowly
+                    log.warning("no reading copy could be written to %s (%s); make room", self.copies, error.strerror)
 
     def verify(self) -> list[str]:
         """Read every batch again; the names of those that are damaged, now or earlier, which are set aside."""
