@@ -41,6 +41,7 @@ _HOME_OF = {
     "bsm_greeks": "risk.options",
     "charts": "views",
     "tables": "views",
+    "datatables": "views",
     "performance": "portfolio",
 }
 

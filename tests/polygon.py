@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from sigmalib.core.instruments import parse_option
 from sigmalib.core.times import calendar, sessions
 from tests.vendors import Asked, Reply, Vendor
 
@@ -17,6 +18,8 @@ KEY = "made-key-of-nobody"
 ELSEWHERE = "https://api.massive.com"  # the host of next_url: the client must not go there
 NEW_YORK = ZoneInfo("America/New_York")
 SECOND_SCALE = 1000
+MOST_SNAPSHOTS = 250  # that are asked for at once
+MOMENT = 1_710_273_600_123_456_789  # 2024-03-12 20:00 UTC and a little, in nanoseconds
 
 Record = Mapping[str, object]
 
@@ -26,6 +29,8 @@ def polygon_server(
     dividends: Sequence[Record] = (),
     splits: Sequence[Record] = (),
     contracts: Sequence[Record] = (),
+    listings: Sequence[Record] = (),
+    snapshots: Mapping[str, Record] | None = None,
     listed: Mapping[str, date] | None = None,
     details: Mapping[str, Record] | None = None,
     unknown: Sequence[str] = ("NOPE",),
@@ -34,9 +39,10 @@ def polygon_server(
 ) -> Vendor:
     """Answers for every ticker but the ``unknown`` ones, to whoever has the ``key``.
 
-    dividends, splits, contracts : records as of ``dividend``, ``split`` and ``contract``. listed : first day of a
-    ticker, by Polygon's name. details : what to say of a ticker beside its name. page : rows in a page, with next_url
-    to the next; without it what the request's limit says.
+    dividends, splits, contracts, listings : records as of ``dividend``, ``split``, ``contract`` and ``listing``.
+    snapshots : what to say of a ticker at this moment beside ``snapshot``. listed : first day of a ticker, by Polygon's
+    name. details : what to say of a ticker beside its name. page : rows in a page, with next_url to the next; without
+    it what the request's limit says.
     """
 
     def answer(asked: Asked) -> Reply:
@@ -83,6 +89,19 @@ def polygon_server(
         mine = [each for each in contracts if {"ticker": underlying} == each["underlying_asset"]]
         return _paged(asked, mine, page)
 
+    def at_this_moment(asked: Asked) -> Reply:
+        tickers = asked.query["ticker.any_of"].split(",")
+        if len(tickers) > MOST_SNAPSHOTS:
+            return Reply({"status": "ERROR", "request_id": "made", "error": "made: too many tickers"}, status=400)
+        said = [snapshot(ticker, **(snapshots or {}).get(ticker, {})) for ticker in tickers if ticker not in unknown]
+        none = [{"ticker": ticker, "error": "NOT_FOUND", "message": "Ticker not found."} for ticker in unknown]
+        return _paged(asked, said + [each for each in none if each["ticker"] in tickers], page)
+
+    def reference(asked: Asked) -> Reply:
+        underlying, day = asked.query["underlying_ticker"], asked.query["as_of"]
+        mine = [each for each in listings if each["underlying_ticker"] == underlying]
+        return _paged(asked, [each for each in mine if str(each["expiration_date"]) >= day], page)
+
     def yields(asked: Asked) -> Reply:
         days = sessions(asked.query["date.gte"], asked.query["date.lte"])[::-1]
         return _paged(asked, [{"date": f"{day:%Y-%m-%d}", **made_yields(day.date())} for day in days], page)
@@ -92,7 +111,9 @@ def polygon_server(
         "/v3/reference/dividends": actions(dividends, "ex_dividend_date"),
         "/v3/reference/splits": actions(splits, "execution_date"),
         "/v3/reference/tickers/": ticker_details,
+        "/v3/reference/options/contracts": reference,
         "/v3/snapshot/options/": chain,
+        "/v3/snapshot": at_this_moment,
         "/fed/v1/treasury-yields": yields,
     }
     return Vendor(answer)
@@ -140,6 +161,37 @@ def contract(symbol: str, underlying: str, **fields: object) -> Record:
         "last_trade": {"price": 9.8, "size": 1, "timeframe": "DELAYED"},
         "open_interest": 321,
         "underlying_asset": {"ticker": underlying},
+    }
+    return {name: value for name, value in {**said, **fields}.items() if value is not None}
+
+
+def snapshot(ticker: str, /, **fields: object) -> Record:
+    """A ticker of any kind at ``MOMENT``; ``fields`` replace or, as None, leave out what it says."""
+    kinds = {"O:": "options", "I:": "indices", "C:": "fx", "X:": "crypto"}
+    session = {"price": 100.0, "close": 99.0, "previous_close": 98.0, "volume": 1200, "vwap": 99.5}
+    quote = {"ask": 100.5, "ask_exchange": 15, "ask_size": 5, "bid": 100.25, "bid_size": 7, "last_updated": MOMENT}
+    trade = {"exchange": 4, "id": "7", "price": 100.375, "size": 1, "last_updated": MOMENT - 10**9}
+    if ticker.startswith("O:"):
+        trade["sip_timestamp"] = trade.pop("last_updated")
+    said = {"market_status": "open", "name": "made", "ticker": ticker, "type": kinds.get(ticker[:2], "stocks")}
+    said |= {"session": session, "last_quote": quote, "last_trade": trade}
+    said |= {"last_quote": None, "last_trade": None, "value": 100.0} if ticker.startswith("I:") else {}
+    return {name: value for name, value in {**said, **fields}.items() if value is not None}
+
+
+def listing(symbol: str, underlying: str, /, **fields: object) -> Record:
+    """An option as it was listed, by its symbol; ``fields`` replace or, as None, leave out what it says."""
+    meant = parse_option(symbol)
+    said = {
+        "cfi": "OCASPS",
+        "contract_type": meant.right,
+        "exercise_style": "american",
+        "expiration_date": str(meant.expiry),
+        "primary_exchange": "BATO",
+        "shares_per_contract": 100,
+        "strike_price": meant.strike,
+        "ticker": f"O:{symbol}",
+        "underlying_ticker": underlying,
     }
     return {name: value for name, value in {**said, **fields}.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""A server that speaks Yahoo's chart, options and quoteSummary as recorded in February 2025, with made values."""
+"""A server that speaks Yahoo's chart, options, quoteSummary and quotes as recorded in 2025, with made values."""
 
 from __future__ import annotations
 
@@ -153,6 +153,15 @@ class Listed:
             return _error("quoteSummary", 404, "Not Found", said)
         return Reply({"quoteSummary": {"result": [chosen], "error": None}})
 
+    def quote(self) -> Body:
+        """What ``/v7/finance/quote`` says of it: the last close was the last trade; of stocks a bid and an ask too."""
+        price = float(self.traded["close"].iloc[-1])
+        told = {"symbol": self.symbol, "quoteType": self.venue.kind, "currency": self.venue.currency}
+        told |= {"marketState": "REGULAR", "triggerable": True, "priceHint": 2, "exchangeTimezoneName": self.venue.zone}
+        told |= {"regularMarketPrice": price, "regularMarketTime": self._meta()["regularMarketTime"]}
+        offered = {"bid": price - 0.05, "ask": price + 0.05, "bidSize": 2, "askSize": 1}
+        return told | (offered if self.venue.kind in ("EQUITY", "ETF") else {})
+
     def _days(self, chosen: slice) -> Body:
         bars, later, stamps = self.traded.iloc[chosen], self.later.iloc[chosen], self.stamps[chosen].tolist()
         prices = {name: _listed(bars[name] / later) for name in ("open", "high", "low", "close")}
@@ -248,6 +257,9 @@ def yahoo_server(prices: Mapping[str, pd.DataFrame] | None = None, *, now: datet
             return _error("finance", 404, "Not Found", f"no {asked.path} here")
         if kind != "chart" and asked.query.get("crumb") != CRUMB:
             return _error("finance", 401, "Unauthorized", "Invalid Crumb")
+        if kind == "quote":
+            quotes = [listed[name].quote() for name in asked.query["symbols"].split(",") if name in listed]
+            return Reply({"quoteResponse": {"result": quotes, "error": None}})
         if symbol not in listed:
             return _unknown(kind, symbol)
         here = listed[symbol]

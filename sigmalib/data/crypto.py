@@ -1,4 +1,4 @@
-"""Cryptocurrency exchanges: the public candles of any exchange that ccxt knows; no key is needed.
+"""Cryptocurrency exchanges: the public candles and tickers of any exchange that ccxt knows; no key is needed.
 
 The exchange's day is the day in UTC, and every day is a session. Prices are in the quote currency, volumes in units of
 the base; there are no dividends or splits. A day or a minute that is not over yet is left out.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import partial
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, InputError, RateLimited, SourceDown
-from sigmalib.core.frames import ACTIONS, BARS, PROFILES, QUOTES, missing
+from sigmalib.core.frames import ACTIONS, BARS, LATEST, PROFILES, QUOTES, missing
 from sigmalib.core.times import Interval
 from sigmalib.data.manners import Limits, Manners
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
@@ -28,10 +28,12 @@ from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
 EXCHANGE = "bitstamp"  # has daily candles back to 2011; kraken, for one, gives the last 720 and nothing before them
 PAGE = 300  # candles a request where ccxt does not know how many the exchange gives
 STEPS: dict[Interval, int] = {"1d": 86_400_000, "1m": 60_000}  # milliseconds, as all instants that ccxt is told
+OFFERED = ["bid", "ask", "last"]
 VALUES = ["open", "high", "low", "close", "volume"]
 REMEDY = "the exchange may not serve this network or country; set SIGMA_CRYPTO_EXCHANGE to another"
 
 Candle = list[Any]  # the instant of its start, then VALUES
+Ticker = dict[str, Any]  # OFFERED and the instant, among others
 Gap = tuple[str, str, str]
 
 
@@ -97,6 +99,21 @@ class Crypto(FromBars):
         frame = pd.DataFrame(list(rows.values()), columns=PROFILES.names, index=index)
         return Answer(frame.astype(PROFILES.empty().dtypes.to_dict()), missing(*gaps))
 
+    def quotes(self, symbols: Sequence[str]) -> Answer:
+        """LATEST in the quote currency: several pairs by one request where the exchange gives bid and ask that way.
+
+        Each other pair takes a request. The time is unknown where the exchange does not tell it. Missing: ``quote``.
+        """
+        wanted = self._pairs(symbols)
+        found = self._exchange.tickers({pair for _, pair in wanted if pair})
+        rows, gaps = {}, []
+        for symbol, pair in wanted:
+            try:
+                rows[symbol] = self._latest(symbol, pair, found)
+            except _NotThere as error:
+                gaps.append((symbol, "quote", str(error)))
+        return Answer(_quotes(rows), missing(*gaps))
+
     def option_chain(self, underlying: str, as_of: date) -> Answer:
         """No quotes: exchanges are asked for spot prices only."""
         reason = "the crypto source has no option quotes; options are marked by model"
@@ -124,6 +141,16 @@ class Crypto(FromBars):
         if interval == "1d" and (without := (has[1] - has[0]).days + 1 - len(candles)) > 0:
             return [(symbol, "history", f"{reason} without {without} day(s) in between")]
         return [] if has == (_day(first), _day(stop - 1)) else [(symbol, "history", reason)]
+
+    def _latest(self, symbol: str, pair: str, found: dict[str, Ticker]) -> list[Any]:
+        """One row of LATEST out of the pair's ticker, which is asked for unless it is among those found."""
+        if not pair:
+            raise _NotThere(self._unknown(symbol))
+        ticker = found.get(pair) or self._exchange.ticker(pair)
+        prices = [ticker.get(name) or None for name in OFFERED]
+        if prices == [None] * len(OFFERED):
+            raise _NotThere(f"{self._exchange.name} gives neither bid, ask nor price of {symbol}")
+        return [*prices, str(self._exchange.markets()[pair]["quote"]), ticker.get("timestamp")]
 
     def _profile(self, pair: str) -> list[str | float | None]:
         market = self._exchange.markets()[pair]
@@ -169,6 +196,25 @@ class Exchange:
             found = [candle for page in self._pages(pair, interval, first, stop) for candle in page]
             known = [[int(at), *values] for at, *values in found if any(value is not None for value in values)]
             return [[at, *(float("nan" if value is None else value) for value in values)] for at, *values in known]
+
+    def tickers(self, pairs: Collection[str]) -> dict[str, Ticker]:
+        """The tickers that the exchange gives of several pairs at once, as far as they have a bid and an ask.
+
+        None when it does not answer that way; some, such as coinbaseexchange, know no bid and ask and no instant then.
+        """
+        if len(pairs) < 2 or self._client.has.get("fetchTickers") is not True:
+            return {}
+        with suppress(AnswerUnreadable), self._read(f"tickers of {len(pairs)} pairs"):
+            found = self._client.fetch_tickers(sorted(pairs))
+            return {pair: ticker for pair, ticker in found.items() if ticker["bid"] and ticker["ask"]}
+        return {}
+
+    def ticker(self, pair: str) -> Ticker:
+        """The ticker of one pair."""
+        if not self._client.has.get("fetchTicker"):
+            raise _NotThere(f"{self.name} gives no tickers; set SIGMA_CRYPTO_EXCHANGE to another")
+        with self._read(f"the ticker of {pair}"):
+            return dict(self._client.fetch_ticker(pair))
 
     def _pages(self, pair: str, interval: Interval, since: int, stop: int) -> Iterator[list[Candle]]:
         """Page by page, past the empty ones that some exchanges give before the first candle of a pair."""
@@ -274,6 +320,14 @@ def _bars(rows: list[list[Any]], interval: Interval) -> pd.DataFrame:
     frame = frame.assign(adjusted_close=float("nan"), dividend=0.0, split=1.0, source="crypto")
     key = ["session" if interval == "1d" else "time", "symbol"]
     return frame.astype({"source": "str"}).set_index(key)[BARS.names].sort_index()
+
+
+def _quotes(rows: dict[str, list[Any]]) -> pd.DataFrame:
+    """LATEST by symbol out of its columns, the time as an instant."""
+    index = pd.Index(list(rows), dtype="str", name="symbol")
+    kinds = dict.fromkeys([*OFFERED, "time"], "float64") | {"currency": "str"}
+    frame = pd.DataFrame(list(rows.values()), columns=LATEST.names, index=index).astype(kinds)
+    return frame.assign(time=pd.to_datetime(frame["time"], unit="ms", utc=True).dt.as_unit("us"))
 
 
 def _milliseconds(day: date) -> int:

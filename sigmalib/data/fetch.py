@@ -317,7 +317,7 @@ def _absences(
         expected = sessions(span[0], last, name=name) if span[0] <= last else pd.DatetimeIndex([])
         absent = expected.difference(cache.shelf(source.name, interval, symbol).days(symbol))
         if len(expected) and len(absent) == len(expected):
-            yield symbol, "price", f"{source.name} has no bar of {symbol} from {span[0]} to {last}"
+            yield symbol, "price", f"{source.name.capitalize()} has no bar of {symbol} from {span[0]} to {last}"
         elif len(absent):
             shown = ", ".join(f"{day:%Y-%m-%d}" for day in absent[:SHOWN]) + (", …" if len(absent) > SHOWN else "")
             yield symbol, "history", f"{len(absent):,} of {len(expected):,} sessions of {symbol} have no bar: {shown}"

@@ -108,6 +108,7 @@ class Manners:
         pause: float = 60.0,
     ) -> None:
         self.source, self.limits, self.requests = source, limits, 0
+        self._called = source.capitalize()  # in sentences
         self._told, self._sleep, self._stopped = told, sleep, threading.Event()
         self._bucket = Bucket(limits, clock=clock, sleep=self._rest)
         self._lock, self._pause, self._status = threading.Lock(), pause, ""
@@ -146,7 +147,7 @@ class Manners:
             raise error.failure from None
         except pybreaker.CircuitBreakerError:
             times = f"{self._breaker.fail_max} times in a row"
-            reason = f"{self.source} failed {times}; asked again after {self._pause:.0f} s"
+            reason = f"{self._called} failed {times}; asked again after {self._pause:.0f} s"
             self._tell("disabled", reason)
             raise SourceDown(f"{what}: {reason}") from None
         except AccessDenied as error:
@@ -197,16 +198,16 @@ class Manners:
         try:
             reply: Any = request()
         except transient as error:
-            raise _TryAgain(SourceDown(f"{what}: {self.source} gave no answer ({type(error).__name__})")) from None
+            raise _TryAgain(SourceDown(f"{what}: {self._called} gave no answer ({type(error).__name__})")) from None
         status = int(getattr(reply, "status_code", None) or reply.status)
         if status in DENIED:
             raise AccessDenied(_denied(self.source, status, what, remedy))
         after = retry_after(reply.headers, now=datetime.now(UTC))
         if status == LIMITED:
             waited = f"asks to wait {after:.0f} s" if after is not None else "says there are too many requests"
-            raise _TryAgain(RateLimited(f"{what}: {self.source} {waited} (429); try later or ask for less"), after)
+            raise _TryAgain(RateLimited(f"{what}: {self._called} {waited} (429); try later or ask for less"), after)
         if status in RETRIED:
-            raise _TryAgain(SourceDown(f"{what}: {self.source} answers {status}; try again later"), after)
+            raise _TryAgain(SourceDown(f"{what}: {self._called} answers {status}; try again later"), after)
         return reply
 
     def _tell(self, status: Status, reason: str) -> None:
@@ -246,9 +247,10 @@ def _is_down(error: BaseException) -> bool:
 
 def _denied(source: str, status: int, what: str, remedy: str) -> str:
     if remedy:
-        return f"{what}: {source} does not let us in ({status}); {remedy}"
+        return f"{what}: {source.capitalize()} does not let us in ({status}); {remedy}"
     why = "does not know the key" if status == 401 else "does not allow this to the key"
-    return f"{what}: {source} {why} ({status}); check SIGMA_{source.upper()}_KEY and what its plan includes"
+    setting = f"SIGMA_{source.upper()}_KEY"
+    return f"{what}: {source.capitalize()} {why} ({status}); check {setting} and what its plan includes"
 
 
 def _positive(source: str, name: str, text: str) -> float:

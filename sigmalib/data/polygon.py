@@ -1,7 +1,7 @@
 """Polygon (its new name is Massive): American stocks, options, indices, currencies and crypto, by the vendor's client.
 
 What is asked and what is missing is said here; ``polygon_symbols`` names it, ``polygon_client`` asks for it, and
-``polygon_rows`` reads the answers.
+``polygon_rows`` and ``polygon_quotes`` read the answers.
 
 | ours | Polygon's | dividends and splits |
 |---|---|---|
@@ -17,19 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 
-from sigmalib.core.errors import InputError
+from sigmalib.core.errors import AccessDenied, InputError
 from sigmalib.core.frames import PROFILES, QUOTES, missing
 from sigmalib.core.times import INTERVALS, Interval, calendar, last_closed_session, last_session, sessions, to_date
+from sigmalib.data import polygon_quotes as quotes
 from sigmalib.data import polygon_rows as rows
 from sigmalib.data.manners import Limits
 from sigmalib.data.polygon_rows import NEW_YORK, Array, Gap, Part
-from sigmalib.data.polygon_symbols import OPTION, STOCK, Wanted, ticker_of
+from sigmalib.data.polygon_symbols import OPTION, STOCK, NotFound, Wanted, ticker_of
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
 
 BASE = "https://api.polygon.io"
@@ -38,7 +39,10 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 class Polygon(FromBars):
-    """Bars, dividends, splits, profiles, live option chains and treasury yields; usable by many threads at once."""
+    """Bars, actions, profiles, quotes, live option chains and treasury yields; usable by many threads at once.
+
+    Besides what every source has, ``contracts`` lists the options on an underlying as they were on a day of the past.
+    """
 
     name = "polygon"
     traits = Traits(
@@ -97,6 +101,21 @@ class Polygon(FromBars):
         frame = pd.DataFrame.from_dict(found, orient="index", columns=PROFILES.names).rename_axis("symbol")
         return Answer(frame.astype(PROFILES.empty().dtypes.to_dict()), missing(*gaps))
 
+    def quotes(self, symbols: Sequence[str]) -> Answer:
+        """LATEST of symbols of any kind, a request for every 250 of them; a quarter of an hour old on some plans.
+
+        Where the plan has no quotes, bid and ask are NaN; where it has no trades, last is the price of the session, and
+        without a time when there is no quote either. The currency of an index is unknown. Missing: ``quote``.
+        """
+        tickers = {symbol: ticker_of(symbol) for symbol in _each(symbols)}
+        told = self._client.snapshots(sorted({*tickers.values()} - {YIELD}))
+        good = {symbol: told[ticker] for symbol, ticker in tickers.items() if ticker in told and not told[ticker].error}
+        found = quotes.latest(good).dropna(subset=quotes.OFFERED, how="all")
+        without = [symbol for symbol in tickers if symbol not in found.index]
+        return Answer(
+            found, missing(*((symbol, "quote", _no_quote(symbol, told.get(tickers[symbol]))) for symbol in without))
+        )
+
     def option_chain(self, underlying: str, as_of: date) -> Answer:
         """QUOTES of every contract on ``underlying``, when ``as_of`` is the latest session that has opened.
 
@@ -108,7 +127,20 @@ class Polygon(FromBars):
             return Answer(QUOTES.empty(), missing((symbol, "quote", reason)))
         contracts = self._client.contracts(symbol)
         gaps = [] if contracts else [(symbol, "quote", f"Polygon has no options on {symbol}; check the spelling")]
-        return Answer(rows.quotes(contracts, symbol, latest), missing(*gaps))
+        return Answer(quotes.chain(contracts, symbol, latest), missing(*gaps))
+
+    def contracts(self, underlying: str, as_of: date) -> Answer:
+        """The options on ``underlying`` that were listed on the day ``as_of``, a request for every 1,000 of them.
+
+        By symbol: underlying, expiry (midnight), right (call, put, or unknown for the few that are neither), strike
+        (currency), style (American or European) and shares (of the underlying that one contract delivers: 100, or
+        another number after a split or a merger; what such a one delivers besides is not told). From June 2014 on, as
+        far back as the plan goes. Missing: ``quote`` when there are none.
+        """
+        symbol, day = underlying.strip().upper(), to_date(as_of)
+        listed = self._client.listed(symbol, day)
+        reason = f"Polygon lists no options on {symbol} on {day}; check the spelling and the day"
+        return Answer(quotes.contracts(listed, symbol), missing(*([] if listed else [(symbol, "quote", reason)])))
 
     def _bars(self, wanted: Wanted) -> Part:
         stamps, prices = rows.prices(self._client.bars(wanted), wanted)
@@ -129,8 +161,12 @@ class Polygon(FromBars):
         if wanted.family != STOCK:
             return np.tile([0.0, 1.0], (len(times), 1)), []
         since = last_session(rows.day_of(times[0]) - DAY) + DAY  # earlier ones went ex at a session before the first
-        dividends, gaps = rows.dividends(self._client.dividends(wanted, since), wanted, times)
-        splits = rows.splits(self._client.splits(wanted, since), wanted, times)
+        try:
+            dividends, gaps = rows.dividends(self._client.dividends(wanted, since), wanted, times)
+            splits = rows.splits(self._client.splits(wanted, since), wanted, times)
+        except (AccessDenied, NotFound) as refused:  # the bars were given: they are kept, and what they lack is told
+            told = f"its dividends and splits are not known, so returns are of the price alone: {refused}"
+            return np.full((len(times), 2), np.nan), [(wanted.symbol, "dividend", told)]
         return np.column_stack([dividends, splits]), gaps
 
     def _yields(self, wanted: Wanted) -> Part:
@@ -178,6 +214,17 @@ def _unknown(symbol: str) -> str:
     asked = symbol if symbol == ticker else f"{symbol} (asked as {ticker})"
     spelling = "check the spelling (as in BRK.B, BTC/USD, EUR/USD) and whether it was delisted"
     return f"Polygon does not know {asked}; {spelling}"
+
+
+def _no_quote(symbol: str, snapshot: Any | None) -> str:
+    """Why there is no quote: another symbol may be right, or another plan, or nobody quotes and trades it."""
+    if symbol == YIELD:
+        return f"Polygon has {YIELD} by day only; ask for its bars"
+    if snapshot is None or snapshot.error == "NOT_FOUND":
+        return _unknown(symbol)
+    if snapshot.error:
+        return f"Polygon gives no quote of {symbol}: {snapshot.message or snapshot.error}"
+    return f"Polygon has neither bid, ask nor price of {symbol}"
 
 
 def _ends(wanted: Wanted, times: Array, closed: np.datetime64) -> Iterator[Gap]:

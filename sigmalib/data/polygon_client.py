@@ -9,7 +9,7 @@ takes what it cannot read for an empty list. Its import takes a quarter of a sec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import date
@@ -24,9 +24,10 @@ from urllib3.exceptions import HTTPError
 
 from sigmalib.core.errors import AnswerUnreadable, DataUnavailable
 from sigmalib.data.manners import Manners
-from sigmalib.data.polygon_symbols import Wanted, ticker_of
+from sigmalib.data.polygon_symbols import INDEX, NotFound, Wanted, ticker_of
 
-MOST_BARS, MOST_ACTIONS, MOST_CONTRACTS = 50_000, 1_000, 250  # a page
+MOST_BARS, MOST_LISTED, MOST_SNAPSHOTS = 50_000, 1_000, 250  # a page
+SHOWN = 3  # tickers that a message names
 
 
 class Client:
@@ -51,13 +52,13 @@ class Client:
         """Dividends that go ex from ``since`` to the end of what is wanted (Dividend)."""
         days = {"ex_dividend_date_gte": since, "ex_dividend_date_lte": wanted.end}
         with self._asking(wanted.what) as rest:
-            return list(rest.list_dividends(ticker=wanted.ticker, limit=MOST_ACTIONS, **days))
+            return list(rest.list_dividends(ticker=wanted.ticker, limit=MOST_LISTED, **days))
 
     def splits(self, wanted: Wanted, since: date) -> list[Any]:
         """Splits from ``since`` to the end of what is wanted (Split)."""
         days = {"execution_date_gte": since, "execution_date_lte": wanted.end}
         with self._asking(wanted.what) as rest:
-            return list(rest.list_splits(ticker=wanted.ticker, limit=MOST_ACTIONS, **days))
+            return list(rest.list_splits(ticker=wanted.ticker, limit=MOST_LISTED, **days))
 
     def treasury_yields(self, wanted: Wanted) -> list[Any]:
         """Treasury yields of every term by day, in percent (TreasuryYield)."""
@@ -68,14 +69,31 @@ class Client:
         """Snapshots of all options on a symbol (OptionContractSnapshot); none for an unknown one."""
         ticker = _in_path(ticker_of(underlying))
         with self._asking(f"options on {underlying}") as rest:
-            return _if_there(rest.list_snapshot_options_chain(ticker, params={"limit": MOST_CONTRACTS}))
+            return _if_there(rest.list_snapshot_options_chain(ticker, params={"limit": MOST_SNAPSHOTS}))
+
+    def listed(self, underlying: str, as_of: date) -> list[Any]:
+        """All options on a symbol that were listed on a day (OptionsContract); none for an unknown one."""
+        ticker = ticker_of(underlying).removeprefix(INDEX)  # here, and here only, an index has no prefix
+        with self._asking(f"contracts on {underlying} on {as_of}") as rest:
+            return _if_there(rest.list_options_contracts(ticker, as_of=as_of, limit=MOST_LISTED))
+
+    def snapshots(self, tickers: Sequence[str]) -> dict[str, Any]:
+        """Snapshots of tickers of any kind by ticker (UniversalSnapshot), with ``error`` for one that is refused."""
+        found: list[Any] = []
+        for first in range(0, len(tickers), MOST_SNAPSHOTS):
+            batch = list(tickers[first : first + MOST_SNAPSHOTS])
+            with self._asking(f"quotes of {', '.join(batch[:SHOWN])}{', …' if len(batch) > SHOWN else ''}") as rest:
+                found += _if_there(rest.list_universal_snapshots(ticker_any_of=batch, limit=MOST_SNAPSHOTS))
+                if any(each.ticker is None for each in found):
+                    raise AnswerUnreadable("Polygon answers without the field ticker")
+        return {each.ticker: each for each in found}
 
     def details(self, ticker: str) -> Any | None:
         """What Polygon says of a ticker (TickerDetails); None when it does not know it."""
         try:
             with self._asking(ticker) as rest:
                 details = rest.get_ticker_details(_in_path(ticker))
-        except _NotFound:
+        except NotFound:
             return None
         if getattr(details, "ticker", None) is None:
             raise AnswerUnreadable(f"{ticker}: Polygon answers without the field ticker")
@@ -92,10 +110,6 @@ class Client:
             raise AnswerUnreadable(f"{what}: {error}") from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise AnswerUnreadable(f"{what}: Polygon answers in another shape than is documented ({error})") from error
-
-
-class _NotFound(DataUnavailable):
-    """Polygon answers that there is no such thing (404)."""
 
 
 class _Wire(urllib3.PoolManager):
@@ -120,7 +134,7 @@ class _Wire(urllib3.PoolManager):
         send = partial(super().urlopen, method, url, redirect=False, **settings)
         reply = self._manners.send(send, what=what, transient=(HTTPError,))
         if reply.status == 404:
-            raise _NotFound(f"{what}: Polygon has nothing by this name (404)")
+            raise NotFound(f"{what}: Polygon has nothing by this name (404)")
         if reply.status != 200:
             raise DataUnavailable(f"{what}: Polygon answers {reply.status}; check the symbol and SIGMA_POLYGON_BASE")
         try:
@@ -172,7 +186,7 @@ def _if_there(pages: Iterator[Any]) -> list[Any]:
     found: list[Any] = []
     try:
         found.extend(pages)
-    except _NotFound:
+    except NotFound:
         if found:
             raise
     return found

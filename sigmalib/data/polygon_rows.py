@@ -1,4 +1,4 @@
-"""Polygon's records read into rows, field by field: they hold None where a field is absent or was renamed.
+"""Polygon's records of bars, dividends, splits, yields and tickers, read into rows.
 
 Every function raises AnswerUnreadable, naming the field, for what cannot be read.
 """
@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from sigmalib.core.errors import AnswerUnreadable
-from sigmalib.core.frames import BARS, MINUTES, QUOTES
+from sigmalib.core.frames import BARS, MINUTES
 from sigmalib.core.instruments import CURRENCIES
 from sigmalib.core.times import Interval
-from sigmalib.data.polygon_symbols import CALENDARS, INDEX, OPTION, Wanted
+from sigmalib.data.polygon_fields import days, numbers, or_nan, positive
+from sigmalib.data.polygon_symbols import CALENDARS, INDEX, Wanted
 
 NEW_YORK = ZoneInfo("America/New_York")
 ASTRAY = timedelta(days=7)  # a bar further than this outside the days asked for has a stamp in another unit
@@ -55,9 +56,9 @@ def prices(found: Sequence[Any], wanted: Wanted) -> tuple[Array, Array]:
         "h": [bar.high for bar in bars],
         "l": [bar.low for bar in bars],
         "c": [bar.close for bar in bars],
-        "v": _or_nan(volumes) if wanted.family == INDEX else volumes,
+        "v": or_nan(volumes) if wanted.family == INDEX else volumes,
     }
-    stamps, *values = (_numbers(column, field, wanted.what) for field, column in columns.items())
+    stamps, *values = (numbers(column, field, wanted.what) for field, column in columns.items())
     order = np.argsort(stamps, kind="stable")
     return _instants(stamps[order], wanted), np.column_stack(values)[order]
 
@@ -65,7 +66,7 @@ def prices(found: Sequence[Any], wanted: Wanted) -> tuple[Array, Array]:
 def dividends(found: Sequence[Any], wanted: Wanted, times: Array) -> tuple[Array, list[Gap]]:
     """Cash at each of ``times``, the first from the ex-date on; NaN where some is in another currency, and told."""
     own = _own(found, wanted)
-    cash = _numbers([each.cash_amount for each in own], "cash_amount", wanted.what)
+    cash = numbers([each.cash_amount for each in own], "cash_amount", wanted.what)
     foreign = np.array([each.currency not in (None, "USD") for each in own], dtype=bool)
     at, there = _placed(times, [each.ex_dividend_date for each in own], "ex_dividend_date", wanted.what)
     dividend = np.zeros(len(times))
@@ -77,8 +78,8 @@ def dividends(found: Sequence[Any], wanted: Wanted, times: Array) -> tuple[Array
 def splits(found: Sequence[Any], wanted: Wanted, times: Array) -> Array:
     """New shares for one old at each of ``times``, the first from the split's date on; 1 is none."""
     own = _own(found, wanted)
-    new = _positive([each.split_to for each in own], "split_to", wanted.what)
-    old = _positive([each.split_from for each in own], "split_from", wanted.what)
+    new = positive([each.split_to for each in own], "split_to", wanted.what)
+    old = positive([each.split_from for each in own], "split_from", wanted.what)
     at, there = _placed(times, [each.execution_date for each in own], "execution_date", wanted.what)
     split = np.ones(len(times))
     np.multiply.at(split, at, (new / old)[there])
@@ -93,9 +94,9 @@ def treasury_bill(found: Sequence[Any], wanted: Wanted) -> Part:
     if not known:
         return nothing(wanted, f"Polygon has no treasury yields from {wanted.start} to {wanted.end}")
     values = np.full((len(known), len(VALUES)), np.nan)
-    values[:, VALUES.index("close")] = _numbers([each.yield_3_month for each in known], "yield_3_month", wanted.what)
+    values[:, VALUES.index("close")] = numbers([each.yield_3_month for each in known], "yield_3_month", wanted.what)
     values[:, -2:] = 0.0, 1.0
-    return Part(wanted.symbol, _days([each.date for each in known], "date", wanted.what), values)
+    return Part(wanted.symbol, days([each.date for each in known], "date", wanted.what), values)
 
 
 def sessions_of(stamps: Array) -> Array:
@@ -141,33 +142,6 @@ def profile(details: Any) -> list[object]:
     return [details.name, kind, None, details.sic_description, known, np.nan]
 
 
-def quotes(contracts: Sequence[Any], underlying: str, session: date) -> pd.DataFrame:
-    """QUOTES out of snapshots, by symbol without the prefix; a price of zero is none."""
-    what = f"options on {underlying}"
-    columns = {
-        "bid": [getattr(each.last_quote, "bid", None) or None for each in contracts],
-        "ask": [getattr(each.last_quote, "ask", None) or None for each in contracts],
-        "last": [_last(each) for each in contracts],
-        "volume": [getattr(each.day, "volume", None) for each in contracts],
-        "open_interest": [each.open_interest for each in contracts],
-        "implied_volatility": [each.implied_volatility or None for each in contracts],
-    }
-    symbols = [getattr(each.details, "ticker", None) for each in contracts]
-    if not all(isinstance(symbol, str) for symbol in symbols):
-        raise AnswerUnreadable(f"{what}: Polygon answers without the field ticker of a contract")
-    days = pd.DatetimeIndex([session] * len(symbols)).as_unit("us")
-    names = pd.Index([str(symbol).removeprefix(OPTION) for symbol in symbols], dtype="str")
-    index = pd.MultiIndex.from_arrays([days, names], names=list(QUOTES.index))
-    numbers = {field: _numbers(_or_nan(found), field, what) for field, found in columns.items()}
-    frame = pd.DataFrame({"underlying": pd.array([underlying] * len(index), dtype="str"), **numbers}, index=index)
-    return frame.sort_index()
-
-
-def _last(contract: Any) -> object:
-    """The price of the last trade, or the close of the day where the plan has no trades."""
-    return getattr(contract.last_trade, "price", None) or getattr(contract.day, "close", None) or None
-
-
 def _own(found: Sequence[Any], wanted: Wanted) -> list[Any]:
     """The records of the ticker asked for; none may leave out whose it is."""
     if any(record.ticker is None for record in found):
@@ -181,7 +155,7 @@ def _foreign(symbol: str, dividend: Any) -> str:
 
 def _placed(times: Array, dates: Sequence[object], field: str, what: str) -> tuple[Array, Array]:
     """Of the dates that have a session from them on: the place of the first such; and which dates these are."""
-    at = np.searchsorted(times, _days(dates, field, what))
+    at = np.searchsorted(times, days(dates, field, what))
     there = at < len(times)
     return at[there], there
 
@@ -196,34 +170,6 @@ def _instants(milliseconds: Array, wanted: Wanted) -> Array:
 
 def _in_new_york(instants: Array) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(instants, tz=UTC).tz_convert(NEW_YORK).tz_localize(None)
-
-
-def _days(values: Sequence[object], field: str, what: str) -> Array:
-    """Midnights out of dates as text."""
-    try:
-        return np.array([date.fromisoformat(str(value)) for value in values], dtype="datetime64[us]")
-    except ValueError:
-        raise AnswerUnreadable(f"{what}: Polygon answers with no date in the field {field}") from None
-
-
-def _numbers(values: Sequence[object], field: str, what: str) -> Array:
-    """Values as float64, none of them absent or no number."""
-    odd = {*map(type, values)} - {int, float}
-    if odd:
-        held = "nothing" if type(None) in odd else odd.pop().__name__
-        raise AnswerUnreadable(f"{what}: Polygon answers with {held} instead of a number in the field {field}")
-    return np.array(values, dtype="float64")
-
-
-def _positive(values: Sequence[object], field: str, what: str) -> Array:
-    numbers = _numbers(values, field, what)
-    if (numbers <= 0).any():
-        raise AnswerUnreadable(f"{what}: Polygon answers with {numbers.min():g} in the field {field}")
-    return numbers
-
-
-def _or_nan(values: Sequence[object]) -> list[object]:
-    return [np.nan if value is None else value for value in values]
 
 
 def _no_times() -> Array:

@@ -105,7 +105,7 @@ class Stored(FromBars):
         held = shelf.count(symbol, (start, end))
         yield from ((symbol, "history" if held else "price", reason) for reason in unfetched)
         if not unfetched and not held:
-            yield symbol, "price", f"{self.name} has no bar of {symbol} from {start} to {end}"
+            yield symbol, "price", f"{self.name.capitalize()} has no bar of {symbol} from {start} to {end}"
 
     def _unfetched(self, shelf: Shelf, symbol: str, start: date, end: date) -> Iterator[str]:
         """A sentence with the remedy when days of a range were never asked for."""

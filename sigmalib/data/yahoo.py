@@ -1,4 +1,4 @@
-"""Yahoo Finance, asked through yfinance: prices as traded, profiles, and today's option chains.
+"""Yahoo Finance, asked through yfinance: prices as traded, profiles, quotes, and today's option chains.
 
 What is asked and what is missing is said here; ``yahoo_client`` asks and ``yahoo_rows`` reads the answers. Daily bars
 are always asked for up to now: Yahoo's prices are adjusted for every split up to now, and with all known are undone.
@@ -7,7 +7,7 @@ are always asked for up to now: Yahoo's prices are adjusted for every split up t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Self
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import BARS, MINUTES, PROFILES, QUOTES, Contract, missing
+from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, Contract, missing
 from sigmalib.core.instruments import CURRENCIES
 from sigmalib.core.times import INTERVALS, Interval, last_session
 from sigmalib.data import yahoo_rows as rows
@@ -26,6 +26,7 @@ from sigmalib.data.yahoo_rows import DAY, Refused
 
 MINUTES_KEPT, MINUTES_AT_ONCE = 29 * DAY, 7 * DAY
 LONGEST_REST = 10 * DAY  # no exchange is closed for longer
+QUOTES_AT_ONCE = 50  # from 100 on Yahoo breaks the connection
 
 INDICES = {"SPX": "^GSPC", "VIX": "^VIX", "NDX": "^NDX", "RUT": "^RUT"}
 WITH_CHAINS = {"^GSPC": "^SPX"}  # whose options Yahoo lists under another name than its prices
@@ -96,6 +97,17 @@ class Yahoo(FromBars):
         """
         return _each(symbols, "profile", PROFILES, self._profile)
 
+    def quotes(self, symbols: Sequence[str]) -> Answer:
+        """LATEST, one request for every 50 symbols; the last trade may be one before or after hours, as its time says.
+
+        A bid or ask of zero is unknown: so Yahoo has them outside hours. Missing: ``quote``.
+        """
+        spelled = [(symbol, _spelled(symbol)) for symbol in _wanted(symbols)]
+        none = missing(*((symbol, "quote", _no_symbol(symbol)) for symbol, name in spelled if not name))
+        known = [pair for pair in spelled if pair[1]]
+        batches = [known[at : at + QUOTES_AT_ONCE] for at in range(0, len(known), QUOTES_AT_ONCE)]
+        return _joined([Answer(LATEST.empty(), none), *map(self._latest, batches)], LATEST)
+
     def option_chain(self, underlying: str, as_of: date) -> Answer:
         """QUOTES of all expiries, one request each; only of the latest session, which Yahoo's quotes belong to.
 
@@ -143,6 +155,20 @@ class Yahoo(FromBars):
         with self._client.reading(f"{name} profile"):
             return Answer(rows.profile(self._client.summary(name, rows.MODULES), symbol), missing())
 
+    def _latest(self, batch: list[tuple[str, str]]) -> Answer:
+        """LATEST of symbols, each with its name at Yahoo, by one request."""
+        names = sorted({name for _, name in batch})
+        try:
+            with self._client.reading(f"quotes of {', '.join(names)}"):
+                told = self._client.quotes(names)
+                found = rows.latest({symbol: told[name] for symbol, name in batch if name in told})
+        except Refused as refused:
+            none = ((symbol, "quote", f"Yahoo has no quote of {symbol}: {refused}") for symbol, _ in batch)
+            return Answer(LATEST.empty(), missing(*none))
+        priced = found.dropna(subset=rows.OFFERED, how="all")
+        without = [(symbol, name) for symbol, name in batch if symbol not in priced.index]
+        return Answer(priced, missing(*((symbol, "quote", _no_quote(symbol, name, told)) for symbol, name in without)))
+
     def _quotes(self, symbol: str, name: str, *, session: date) -> Answer:
         with self._client.reading(f"{name} options"):
             found = self._client.chains(WITH_CHAINS.get(name, name))
@@ -151,7 +177,14 @@ class Yahoo(FromBars):
 
 def _each(symbols: Sequence[str], what: str, contract: Contract, read: Callable[[str, str], Answer]) -> Answer:
     """One answer of the answers for each symbol; ``read`` takes the symbol as asked and as Yahoo writes it."""
-    answers = [_answered(symbol, what, contract, read) for symbol in sorted({name.strip().upper() for name in symbols})]
+    return _joined([_answered(symbol, what, contract, read) for symbol in _wanted(symbols)], contract)
+
+
+def _wanted(symbols: Sequence[str]) -> list[str]:
+    return sorted({symbol.strip().upper() for symbol in symbols})
+
+
+def _joined(answers: list[Answer], contract: Contract) -> Answer:
     frames = [answer.frame for answer in answers if len(answer.frame)]
     gaps = [row for answer in answers for row in answer.missing.itertuples(index=False, name=None)]
     return Answer(pd.concat(frames).sort_index() if frames else contract.empty(), missing(*gaps))
@@ -159,7 +192,7 @@ def _each(symbols: Sequence[str], what: str, contract: Contract, read: Callable[
 
 def _answered(symbol: str, what: str, contract: Contract, read: Callable[[str, str], Answer]) -> Answer:
     name = _spelled(symbol)
-    reason = f"{symbol!r} is no symbol of Yahoo's; {SPELLING}"
+    reason = _no_symbol(symbol)
     if name:
         try:
             return read(symbol, name)
@@ -167,6 +200,15 @@ def _answered(symbol: str, what: str, contract: Contract, read: Callable[[str, s
             unknown, none = f"Yahoo does not know {name} ({refused}); {SPELLING}", f"Yahoo has no {what} of {symbol}"
             reason = unknown if refused.unknown else f"{none}: {refused}"
     return Answer(contract.empty(), missing((symbol, what, reason)))
+
+
+def _no_symbol(symbol: str) -> str:
+    return f"{symbol!r} is no symbol of Yahoo's; {SPELLING}"
+
+
+def _no_quote(symbol: str, name: str, told: Container[str]) -> str:
+    known = f"Yahoo has neither bid, ask nor price of {symbol}"
+    return known if name in told else f"Yahoo gives no quote of {name}; {SPELLING}"
 
 
 def _spelled(symbol: str) -> str:

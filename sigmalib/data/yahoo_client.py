@@ -34,6 +34,7 @@ from sigmalib.data.yahoo_rows import Json, Meta, Refused
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
 
 HOSTS = frozenset({"query1.finance.yahoo.com", "query2.finance.yahoo.com"})  # those that answer, not those with cookies
+QUOTE_ADDRESS = "https://query1.finance.yahoo.com/v7/finance/quote"
 NO_KEY = "there is no key to it: try later, or another source"
 OF_ANOTHER_SHAPE = (YFException, LookupError, TypeError, ValueError, AttributeError)
 
@@ -81,6 +82,12 @@ class Client:
         """The quoteSummary with those ``modules`` that Yahoo has of the symbol."""
         told: Json = self._asked(lambda: Quote(self._way, name)._fetch(modules), crumb=True)
         return told
+
+    def quotes(self, names: list[str]) -> dict[str, Json]:
+        """The quote of each symbol that Yahoo has one of, in one request, as ``Ticker.info`` asks for that of one."""
+        asked = {"symbols": ",".join(names), "formatted": "false"}
+        told: Json = self._asked(lambda: self._way.get_raw_json(QUOTE_ADDRESS, params=asked), crumb=True)
+        return {quote["symbol"]: quote for quote in told["quoteResponse"]["result"]}
 
     def chains(self, name: str) -> pd.DataFrame:
         """yfinance's tables of calls and puts of all expiries, one below the other; a request for each expiry."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sigmalib.core.frames import QUOTES, Contract
+from sigmalib.core.frames import LATEST, QUOTES, Contract
 
 DAY = timedelta(days=1)
 NO_VOLATILITY = 1e-4  # what Yahoo writes when it has none is 1e-5
@@ -28,6 +28,8 @@ TEXTS = dict.fromkeys(("name", "kind", "sector", "industry", "currency"), "str")
 PRICES = ["open", "high", "low", "close"]
 MONEY = [*PRICES, "dividend"]
 BAR_COLUMNS = {"Dividends": "dividend", "Stock Splits": "split"} | {name.title(): name for name in [*PRICES, "volume"]}
+OFFERED = ["bid", "ask", "last"]
+HOURS = ("regular", "pre", "post")  # of trading, each told of with its last trade
 QUOTE_COLUMNS = {
     "contractSymbol": "symbol", "bid": "bid", "ask": "ask", "lastPrice": "last", "volume": "volume",
     "openInterest": "open_interest", "impliedVolatility": "implied_volatility",
@@ -85,14 +87,32 @@ def profile(told: Json, symbol: str) -> pd.DataFrame:
     return pd.DataFrame([row], index=pd.Index([symbol], name="symbol")).astype(TEXTS)
 
 
+def latest(told: Mapping[str, Json]) -> pd.DataFrame:
+    """LATEST by symbol out of Yahoo's quotes; a price of zero is unknown. Last is the newest of all trading hours."""
+    kinds = dict.fromkeys([*OFFERED, "time"], "float64") | {"currency": "str"}
+    rows = pd.DataFrame([_latest(quote) for quote in told.values()], columns=LATEST.names).astype(kinds)
+    time = pd.to_datetime(rows["time"], unit="s", utc=True).dt.as_unit("us")
+    return rows.assign(time=time).set_axis(pd.Index(list(told), dtype="str", name="symbol"))
+
+
 def quotes(table: pd.DataFrame, underlying: str, session: date) -> pd.DataFrame:
     """QUOTES out of yfinance's calls and puts; a price of zero is unknown, as is a volatility at or below 1e-4."""
     known = table[list(QUOTE_COLUMNS)].rename(columns=QUOTE_COLUMNS).set_index("symbol").astype("float64")
-    offered = known[["bid", "ask", "last"]].where(lambda price: price > 0)
+    offered = known[OFFERED].where(lambda price: price > 0)
     implied = known["implied_volatility"].where(known["implied_volatility"] > NO_VOLATILITY)
     whole = known.assign(**offered, implied_volatility=implied, underlying=underlying)[QUOTES.names]
     day = pd.DatetimeIndex([pd.Timestamp(session)] * len(whole)).as_unit("us")
     return whole.set_index(pd.MultiIndex.from_arrays([day, whole.index], names=QUOTES.index)).sort_index()
+
+
+def _latest(quote: Json) -> tuple[float, float, float, str | None, float]:
+    """Bid, ask, last, their currency and the time of the last, in seconds since 1970."""
+    trades = [(quote.get(f"{hours}MarketTime") or 0, quote.get(f"{hours}MarketPrice")) for hours in HOURS]
+    time, last = max(((time, price) for time, price in trades if price), default=(0, None))
+    currency: str | None = quote.get("currency")
+    scale = 100 if currency in SUBUNITS else 1
+    bid, ask, last = (float(price or nan) / scale for price in (quote.get("bid"), quote.get("ask"), last))
+    return bid, ask, last, SUBUNITS.get(currency or "", currency), time or nan
 
 
 def _in_currency(found: pd.DataFrame, meta: Meta) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def check_data(
         coverage=quality.coverage(bars, start=first, end=last),
         by_month=quality.coverage_by_month(bars, first, last),
         quarantined=bad,
-        revised=_of(shelf.history(), known.index) if shelf.panel().revisions else shelf.history().iloc[:0],
+        revised=_of(shelf.history(), known.index),
         damaged=damaged,
     )
 

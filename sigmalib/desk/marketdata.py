@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 
+from sigmalib.core.errors import DataUnavailable
 from sigmalib.core.frames import LATEST, check
 from sigmalib.core.instruments import calendar_of
 from sigmalib.core.times import DateLike, Interval, last_closed_session, sessions, sessions_before, to_date
@@ -15,7 +16,8 @@ from sigmalib.data.cache.shelf import Shelf
 from sigmalib.data.fetch import Fetched, Progress, fetch
 from sigmalib.data.manners import Health
 from sigmalib.data.reference import fetch_chain, fetch_profiles, latest_profiles
-from sigmalib.data.sources import REGISTER, source_class
+from sigmalib.data.sources import REGISTER, Source, source_class
+from sigmalib.data.stored import Stored
 from sigmalib.desk.world import HISTORY, World, open_world
 
 MINUTE_DAYS = 5  # sessions of minute bars that are fetched unless said otherwise
@@ -129,12 +131,21 @@ def closes(
     known_at: datetime | None = None,
     world: World | None = None,
 ) -> pd.DataFrame:
-    """Stored closes (session x symbol), currency, as traded or as total-return levels; NaN where there is none."""
+    """Closes (session x symbol), currency, as traded or as total-return levels; NaN where there is none.
+
+    Out of the cache, or out of a source that ships with the product. DataUnavailable when there is nothing at all.
+    """
     world = world or open_world()
-    wanted = [symbol.strip().upper() for symbol in symbols]
-    shelf = world.cache.shelf(source or world.settings.source, "1d", "")
-    name = "adjusted_close" if adjusted else "close"
-    return shelf.wide(name, wanted, pd.Timestamp(to_date(start)), pd.Timestamp(to_date(end)), known_at)
+    wanted, field = [symbol.strip().upper() for symbol in symbols], "adjusted_close" if adjusted else "close"
+    first, last = pd.Timestamp(to_date(start)), pd.Timestamp(to_date(end))
+    reader = _reader(world, source, known_at)
+    if isinstance(reader, Stored):
+        found = world.cache.shelf(reader.name, "1d", "").wide(field, wanted, first, last, known_at)
+    else:
+        found = reader.bars(wanted, first.date(), last.date()).frame[field].unstack("symbol").reindex(columns=wanted)
+    if found.isna().to_numpy().all():
+        raise _nothing(reader, wanted, first.date(), last.date(), "1d")
+    return found
 
 
 def bars(
@@ -147,11 +158,22 @@ def bars(
     known_at: datetime | None = None,
     world: World | None = None,
 ) -> pd.DataFrame:
-    """Stored bars of one symbol, by session, or by UTC instant for ``1m``: prices as traded, dividends and splits."""
+    """Bars of one symbol, by session, or by UTC instant for ``1m``: prices as traded, dividends and splits.
+
+    Out of the cache, or out of a source that ships with the product. DataUnavailable when there is nothing at all.
+    """
     world = world or open_world()
-    shelf = world.cache.shelf(source or world.settings.source, interval, symbol.strip().upper())
-    last = pd.Timestamp(to_date(end)) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
-    return shelf.series(symbol.strip().upper(), pd.Timestamp(to_date(start)), last, known_at)
+    wanted, first, last = symbol.strip().upper(), to_date(start), to_date(end)
+    reader = _reader(world, source, known_at)
+    if isinstance(reader, Stored):
+        until = pd.Timestamp(last) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+        shelf = world.cache.shelf(reader.name, interval, wanted)
+        found = shelf.series(wanted, pd.Timestamp(first), until, known_at)
+    else:
+        found = reader.bars([wanted], first, last, interval).frame.droplevel("symbol").drop(columns="source")
+    if found.empty:
+        raise _nothing(reader, [wanted], first, last, interval)
+    return found
 
 
 def quotes(symbols: Sequence[str], *, source: str | None = None, world: World | None = None) -> Quoted:
@@ -181,6 +203,20 @@ def sources(world: World | None = None) -> pd.DataFrame:
     return pd.DataFrame([_source_row(name, world, health.get(name)) for name in REGISTER])
 
 
+def _reader(world: World, source: str | None, known_at: datetime | None) -> Source:
+    """The source as it is read: one that ships itself, else what was fetched from it."""
+    name = source or world.settings.source
+    if name == world.source.name and world.source.traits.ships and known_at is None:
+        return world.source
+    return Stored(name, source_class(name).traits, world.cache, known_at)
+
+
+def _nothing(reader: Source, symbols: Sequence[str], start: date, end: date, interval: Interval) -> DataUnavailable:
+    missing = reader.bars(symbols, start, end, interval).missing
+    told = missing["reason"].iloc[0] if len(missing) else f"no bar of {', '.join(symbols)} from {start} to {end}"
+    return DataUnavailable(str(told))
+
+
 def _held(source: str, interval: Interval, _: str, shelf: Shelf, *, now: pd.Timestamp) -> Iterator[tuple[object, ...]]:
     for symbol in shelf.panel().symbols:
         days = shelf.days(symbol)
@@ -196,9 +232,8 @@ def _source_row(name: str, world: World, health: Health | None) -> dict[str, obj
     traits = source_class(name).traits
     needed = [f"SIGMA_{name.upper()}_{option.name.upper()}" for option in traits.options if option.required]
     lacks = [variable for variable in needed if not world.settings.options.get(variable)]
-    status = (
-        ("disabled", f"set {', '.join(lacks)}") if lacks else (health.status, health.reason) if health else ("ok", "")
-    )
+    told = (health.status, health.reason) if health else ("ok", "not asked yet" if traits.limits else "")
+    status = ("disabled", f"set {', '.join(lacks)}") if lacks else told
     return {
         "source": name, "about": traits.about, "in_use": name == world.settings.source,
         "intervals": ", ".join(traits.intervals), "needs": ", ".join(needed), "status": status[0], "reason": status[1],

@@ -1,16 +1,54 @@
-"""What the dashboards ask for: one world for the whole server, and each opened book shared by all sessions."""
+"""What the dashboards ask for: one world for the whole server; what is computed is shared by all until data change."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache, lru_cache
+from zoneinfo import ZoneInfo
+
+import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.times import last_session, session_close, sessions_before
+from sigmalib.core.instruments import calendar_of
+from sigmalib.core.market import MarketView
+from sigmalib.core.times import (
+    FIRST_DAY,
+    DateLike,
+    last_closed_session,
+    last_session,
+    session_close,
+    sessions,
+    sessions_before,
+    to_date,
+)
+from sigmalib.desk import marketdata
 from sigmalib.desk.book import Book, open_book
+from sigmalib.desk.dataquality import DataCheck, check_data
 from sigmalib.desk.world import World, open_world
 
-BOOKS_KEPT = 64
+BOOKS_KEPT, CHECKS_KEPT = 64, 32
+RECENT = 60  # sessions before the as-of whose gaps and impossible rows a reader of a book is told of
+NAMED = 5  # symbols that a sentence names
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True, eq=False)
+class DataSeen:
+    """What the data page shows of a source.
+
+    check : of its daily bars over the range asked for; None when there are none, and ``why`` says what to run.
+    held : by interval and symbol, as of ``data_held``. sources, fetches : as the desk lists them, newest fetch first.
+    """
+
+    source: str
+    check: DataCheck | None
+    why: str
+    held: pd.DataFrame
+    sources: pd.DataFrame
+    fetches: pd.DataFrame
 
 
 @cache
@@ -45,15 +83,162 @@ def staleness() -> str:
 
 
 def cached_book(name: str, as_of: date) -> Book:
-    """The book at a date, computed once for all sessions as long as its positions and snapshots stay as they are."""
+    """The book at a date, computed once for all sessions until its positions, snapshots or market data change."""
     store = shared_world().store
     kept = store.books().set_index("name")
     if name not in kept.index:
         raise InputError(f"there is no book {name!r}; the books are {', '.join(kept.index)}")
-    return _opened(name, as_of, (*map(str, kept.loc[name]), *store.fingerprints(name).values()))
+    state = (*map(str, kept.loc[name]), *store.fingerprints(name).values())
+    return _opened(name, as_of, (*state, *_market_state(name, int(str(kept.loc[name, "version"])))))
+
+
+def doubts(book: Book) -> tuple[str, ...]:
+    """Sentences on the prices behind a book: gaps and impossible rows of its last 60 sessions, its source's health."""
+    return (*_gaps(book.market), *_impossible(book.market), *_ailing())
+
+
+def source_names() -> list[str]:
+    """The source in use, and the others that something was fetched from."""
+    world = shared_world()
+    fetched = {source for source, *_ in world.cache.shelves()}
+    return [world.settings.source, *sorted(fetched - {world.settings.source})]
+
+
+def data_seen(source: str, days: int | None = None) -> DataSeen:
+    """A source's daily bars, checked over the last ``days`` it has (default: all), with what is held and was fetched.
+
+    Computed once for all sessions until something is fetched from it, or an hour has passed.
+    """
+    world = shared_world()
+    state = _bars_state(source)
+    held, check, why = _held(source, state), None, ""
+    try:
+        check = _checked(source, days, state)
+    except InputError as error:
+        why = str(error)
+    return DataSeen(source, check, why, held, marketdata.sources(world), marketdata.fetches(world))
+
+
+def data_held(source: str = "", *, world: World | None = None) -> pd.DataFrame:
+    """By interval and symbol of a source (default: the one in use): first and last day, bars, sessions ``behind``.
+
+    As ``data_status``, and also for the source that ships with the product.
+    """
+    world = world or open_world()
+    name = source or world.settings.source
+    if not _ships(name, world):
+        status = marketdata.data_status(world)
+        return status[status["source"] == name].reset_index(drop=True)
+    held, now = world.source.coverage(), pd.Timestamp(world.now())
+    columns = {"first": held["first"].dt.date, "last": held["last"].dt.date, "bars": held["sessions"]}
+    rows = pd.DataFrame(columns).assign(source=name, interval="1d").rename_axis("symbol").reset_index()
+    return rows.assign(behind=[_behind(*row, now=now) for row in zip(rows["symbol"], rows["last"], strict=True)])
+
+
+def prices_around(
+    symbol: str, session: DateLike, *, source: str = "", reach: int = RECENT, world: World | None = None
+) -> pd.DataFrame:
+    """Bars of a symbol by session, up to ``reach`` sessions of its calendar to each side; NaN where there is none.
+
+    Raises DataUnavailable when there is not one of them.
+    """
+    day = to_date(session)
+    first, last = max(day - timedelta(days=2 * reach), FIRST_DAY + timedelta(days=1)), day + timedelta(days=2 * reach)
+    frame = marketdata.bars(symbol, start=first, end=last, source=source or None, world=world)
+    days = sessions(frame.index[0], frame.index[-1], name=calendar_of(symbol))
+    at = int(days.searchsorted(pd.Timestamp(day)))
+    return frame.reindex(days).iloc[max(at - reach, 0) : at + reach + 1]
 
 
 @lru_cache(maxsize=BOOKS_KEPT)
-def _opened(name: str, as_of: date, state: tuple[str, ...]) -> Book:
+def _opened(name: str, as_of: date, state: tuple[object, ...]) -> Book:
     del state  # part of the key: another state is another book
     return open_book(name, as_of=as_of, world=shared_world())
+
+
+@lru_cache(maxsize=CHECKS_KEPT)
+def _checked(source: str, days: int | None, state: tuple[object, ...]) -> DataCheck:
+    held = _held(source, state)
+    daily = held[held["interval"] == "1d"]
+    start = None if days is None or daily.empty else max(daily["last"].max() - timedelta(days), daily["first"].min())
+    return check_data(source=source, start=start, world=shared_world())
+
+
+@lru_cache(maxsize=CHECKS_KEPT)
+def _held(source: str, state: tuple[object, ...]) -> pd.DataFrame:
+    del state
+    return data_held(source, world=shared_world())
+
+
+def _bars_state(source: str) -> tuple[object, ...]:
+    """Something that differs once bars of a source were added, and each hour, as sessions end."""
+    world = shared_world()
+    mine = [shelf.panel().fingerprint for name, _, _, shelf in world.cache.shelves() if name == source]
+    return (f"{world.now():%Y-%m-%d %H}", *mine)
+
+
+def _market_state(name: str, version: int) -> tuple[object, ...]:
+    """Something that differs once daily bars, profiles or chains of the source in use were added."""
+    world = shared_world()
+    source, cache = world.source.name, world.cache
+    others = [cache.record(source, "chains", underlying).changed() for underlying in _written_on(name, version)]
+    return cache.shelf(source, "1d", "").panel().fingerprint, cache.record(source, "profiles").changed(), *others
+
+
+@lru_cache(maxsize=BOOKS_KEPT)
+def _written_on(name: str, version: int) -> tuple[str, ...]:
+    """The underlyings of a book's options."""
+    positions = shared_world().store.positions(name, version=version)
+    return tuple(sorted(set(positions.loc[positions["right"].notna(), "underlying"])))
+
+
+def _ships(source: str, world: World) -> bool:
+    """Whether a source is the one in use and comes with the product, so that it is read itself and not the cache."""
+    return world.source.name == source and world.source.traits.ships
+
+
+def _behind(symbol: str, last: date, *, now: pd.Timestamp) -> int:
+    name = calendar_of(symbol)
+    over, after = last_closed_session(now, name=name), last + timedelta(days=1)
+    return len(sessions(after, over, name=name)) if after <= over else 0
+
+
+def _gaps(market: MarketView) -> tuple[str, ...]:
+    """A sentence when closes are missing between others in the last sessions."""
+    known = market.closes.notna()
+    absent = (known.cummax() & known[::-1].cummax()[::-1] & ~known).tail(RECENT)
+    counts = {symbol: len(_own(symbol, absent.index[absent[symbol]])) for symbol in absent.columns[absent.any()]}
+    told = _listed({symbol: count for symbol, count in counts.items() if count})
+    return (f"Prices are missing inside the last {RECENT} sessions: {told}.",) if told else ()
+
+
+def _own(symbol: str, days: pd.Index) -> pd.Index:
+    """Those of ``days`` that are sessions of the symbol's own calendar."""
+    return days.intersection(sessions(days[0], days[-1], name=calendar_of(symbol)))
+
+
+def _impossible(market: MarketView) -> tuple[str, ...]:
+    """A sentence when rows of the last sessions were quarantined."""
+    bad = shared_world().cache.shelf(market.source, "1d", "").panel().quarantine
+    if bad.empty:
+        return ()
+    recent = bad["session"].between(*market.closes.index[-RECENT:][[0, -1]])
+    told = _listed(Counter(bad.loc[recent & bad["symbol"].isin(market.closes.columns), "symbol"]))
+    return (f"Rows of the last {RECENT} sessions cannot be true and are kept apart: {told}.",) if told else ()
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """Symbols with their counts, the highest first: AAPL 3, MSFT 1."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rest = f" and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
+    return ", ".join(f"{symbol} {count}" for symbol, count in ranked[:NAMED]) + rest
+
+
+def _ailing() -> tuple[str, ...]:
+    """A sentence when the source in use is degraded or disabled, since when (New York) and why."""
+    listed = marketdata.sources(shared_world())
+    row = listed[listed["in_use"]].iloc[0]
+    if row["status"] == "ok":
+        return ()
+    since = "" if pd.isna(row["since"]) else f" since {row['since'].astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York time"
+    return (f"The {row['source']} source is {row['status']}{since}: {row['reason']}.",)

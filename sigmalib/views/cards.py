@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Literal, NamedTuple
 
+import pandas as pd
+
 from sigmalib.risk.report import RiskReport
 from sigmalib.views.formats import compact_money, number
 
@@ -47,6 +49,32 @@ def headline_cards(data: RiskReport, measure: Measure = "Notional") -> list[Card
     loss, level = data.tails["var"].iloc[0], data.tails.index[0]
     cards.append(Card(f"VaR {level * 100:g} %, 1d", compact_money(loss), share(loss)))
     return cards
+
+
+def data_cards(
+    held: pd.DataFrame, *, share: float, findings: pd.DataFrame, quarantined: int, revised: int, fetched: str
+) -> list[Card]:
+    """How much of a source there is, how fresh and how believable it is.
+
+    held : by symbol the last day and the sessions ``behind``. share : fraction of the expected sessions present.
+    findings : FINDINGS. quarantined, revised : rows kept apart, bars that changed. fetched : when, as text, or blank.
+    """
+    late, bad = int((held["behind"] > 0).sum()), int((findings["severity"] == "bad").sum())
+    return [
+        Card("Symbols", f"{held['symbol'].nunique():,}", f"{int(held['bars'].sum()):,} bars"),
+        Card("Sessions present", floored(share), "of those expected"),
+        Card("Sessions behind", f"{held['behind'].min():,}", f"last bar {held['last'].max():%Y-%m-%d}"),
+        Card("Late", f"{late:,}", f"of {len(held):,} series"),
+        Card("Findings", f"{len(findings):,}", f"{bad:,} of them bad", -float(bad > 0)),
+        Card("Quarantined", f"{quarantined:,}", "rows that cannot be true", -float(quarantined > 0)),
+        Card("Revised", f"{revised:,}", "bars, earlier values kept"),
+        Card("Last fetch", fetched[:10] or "none", fetched[11:] + " New York" if fetched else "nothing was fetched"),
+    ]
+
+
+def floored(share: float) -> str:
+    """A share in percent; what is not whole is never shown as 100 %."""
+    return number(min(share, 0.999) if share < 1 else share, "percent")
 
 
 def cards_html(cards: Sequence[Card]) -> str:

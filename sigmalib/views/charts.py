@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 import holoviews as hv
 import numpy as np
 import pandas as pd
+from bokeh.models import CustomJSHover, FixedTicker, HoverTool
+from bokeh.models.annotations import ColorBar
 
 from sigmalib.portfolio import groups, performance
 from sigmalib.risk.report import LEVELS, RiskReport
@@ -19,6 +22,12 @@ BINS = 60
 SHOWN = 15
 MEASURE = hv.Dimension("measure", values=["Notional", "Delta-adjusted"])
 ROW = 30
+SHADES = {"0 %": "#f6d889", "< 50 %": "#a1d3b4", "50 % +": "#41b0c4", "90 % +": "#3688c2", "100 %": "#2b4f9e"}
+STEPS = (1e-9, 0.5, 0.9, 1.0)  # the share of a month's sessions from which on it has the second shade, third, ...
+NAMED = "return names[Math.floor(special_vars.%s)] ?? ''"
+SHARE = "return value < 0 ? 'none was expected' : (100 * value).toFixed(1) + ' %'"
+TALLEST, LOWEST, HIGHEST = 1_500, 3, 20  # pixels: of all rows together, of the lowest row and of the highest
+SEPARATE = 120  # up to so many rows have lines between them
 
 
 def nothing(why: str) -> hv.Div:
@@ -194,3 +203,83 @@ def beta_chart(data: RiskReport) -> hv.Overlay:
         yformatter=theme.PERCENT,
         show_legend=False,
     )
+
+
+def coverage_chart(data: pd.DataFrame) -> hv.Image | hv.Div:
+    """(symbol x month) share of the expected sessions that are there, as a heat map, least complete on top.
+
+    data : fractions 0 to 1; NaN, where no session was expected, has no colour. Five shades, so that one session that is
+    missing is seen beside a whole month; the hover has the share.
+    """
+    if data.empty:
+        return nothing("No coverage: there is no bar in this range.")
+    shown = data.iloc[np.lexsort((data.index, data.mean(axis="columns")))]
+    shares, symbols, months = shown.to_numpy(dtype="float64"), list(map(str, shown.index)), list(map(str, shown))
+    shade = np.where(np.isnan(shares), np.nan, np.searchsorted(STEPS, shares, side="right"))
+    bounds, count = (0, 0, len(months), len(symbols)), len(symbols)
+    told = np.nan_to_num(shares, nan=-1.0)  # the hover of a NaN says NaN whatever it is told
+    return hv.Image(np.dstack([shade, told]), ["month", "symbol"], ["shade", "share"], bounds=bounds).opts(
+        title="Share of expected sessions present",
+        cmap=list(SHADES.values()),
+        clim=(-0.5, len(SHADES) - 0.5),
+        colorbar=True,
+        colorbar_position="top",
+        xlabel="",
+        ylabel="",
+        xticks=[(place + 0.5, month) for place, month in enumerate(months)],
+        yticks=[(place + 0.5, symbol) for place, symbol in enumerate(reversed(symbols))],
+        height=130 + count * min(HIGHEST, max(LOWEST, TALLEST // count)),
+        hover_tooltips=[("Symbol", "$y{custom}"), ("Month", "$x{custom}"), ("Present", "@share{custom}")],
+        hooks=[theme.tidy, _named(months, symbols[::-1])],
+    )
+
+
+def finding_chart(data: pd.DataFrame | None, finding: pd.Series | None) -> hv.Overlay | hv.Div:
+    """The closes of a symbol, with a mark at the session of a finding about it.
+
+    data : bars by session, of which ``close`` is drawn; a session without one is a break in the line. finding : a row
+    of FINDINGS, or None when there is none.
+    """
+    if finding is None:
+        return nothing("No doubtful series: there is no finding in this range; a wider one may have some.")
+    if data is None or data.empty:
+        return nothing(f"No picture: there are no bars of {finding['symbol']} around {finding['session']:%Y-%m-%d}.")
+    table = data[["close"]].rename_axis("session").reset_index()
+    line = hv.Curve(table, "session", "close").opts(
+        color=theme.NAVY,
+        line_width=1.5,
+        hover_tooltips=[("Session", "@session{%F}"), ("Close", "@close{0,0.00}")],
+        hover_formatters={"@session": "datetime"},
+    )
+    at = int(table["session"].searchsorted(finding["session"]).clip(max=len(table) - 1))
+    here = table.iloc[[at]]
+    marks = hv.VLine(finding["session"]).opts(color=theme.AMBER, line_width=1.5, line_dash="dashed")
+    dot = hv.Scatter(here, "session", "close").opts(color=theme.RED, size=10, tools=[])
+    return (line * marks * dot).opts(
+        title=f"{finding['symbol']}: {finding['check']} on {finding['session']:%Y-%m-%d}",
+        xlabel="",
+        ylabel="close",
+        show_legend=False,
+    )
+
+
+def _named(months: Sequence[str], symbols: Sequence[str]) -> Callable[[Any, Any], None]:
+    """A hook that names the shades, and in the hover months and symbols by their place along the axes."""
+
+    def name(plot: Any, element: Any) -> None:
+        for bar in plot.state.select(ColorBar):
+            bar.ticker = FixedTicker(ticks=list(range(len(SHADES))))
+            bar.major_label_overrides, bar.height = dict(enumerate(SHADES)), 12
+        for axis in (*plot.state.xaxis, *plot.state.yaxis):
+            axis.major_tick_line_color = None
+        for grid, names in zip(plot.state.grid, (months, symbols), strict=True):
+            grid.ticker, grid.level = FixedTicker(ticks=list(range(len(names) + 1))), "overlay"
+            grid.grid_line_color, grid.grid_line_alpha, grid.visible = "white", 0.4, len(symbols) <= SEPARATE
+        for tool in plot.state.select(HoverTool):
+            tool.formatters = {
+                "$x": CustomJSHover(args={"names": list(months)}, code=NAMED % "x"),
+                "$y": CustomJSHover(args={"names": list(symbols)}, code=NAMED % "y"),
+                "@{share}": CustomJSHover(code=SHARE),
+            }
+
+    return name

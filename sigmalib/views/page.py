@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import panel as pn
+import panel_material_ui as pmui
 from panel_material_ui.template.base import Page
 
 from sigmalib.core.errors import SigmaError
 
 log = logging.getLogger(__name__)
+PAGES = ("Portfolio", "Data")  # each is served at its name in small letters, and linked at the top of the others
+CODE = r"<code>\1</code>"
+STRETCH = {"sizing_mode": "stretch_width"}
+PLAIN = {"size": "small", "margin": 0, "description": ""}
 View = TypeVar("View", bound=Callable[[Any], pn.viewable.Viewable])
 
 
@@ -57,12 +63,37 @@ def serve(title: str, build: Callable[[], PageViewer]) -> Page:
     pn.extension("tabulator", notifications=True, throttled=True)
     page = Page(
         title=f"Sigma: {title}",
+        header=[_links(title)],
         main=[_built(build)],
         favicon=str(Path(__file__).parent / "favicon.svg"),
         theme_config=THEME,
         main_width="1500px",
     )
     return page.servable()
+
+
+def nothing(why: str) -> pn.pane.HTML:
+    """A sentence in the place of something that is not there; what stands in it between backticks is to be typed."""
+    return html(f"<div class='sigma-empty'>{re.sub('`([^`]*)`', CODE, escape(why))}</div>")
+
+
+def plot(picture: Any) -> pn.pane.HoloViews:
+    """A picture as wide as there is room."""
+    return pn.pane.HoloViews(picture, linked_axes=False, **STRETCH)
+
+
+def tabs(views: Mapping[str, Sequence[Any]]) -> pmui.Tabs:
+    """One tab a question, drawn when it is first opened and kept from then on."""
+    places = [pn.Column(**STRETCH) for _ in views]
+    shown = pmui.Tabs(*zip(views, places, strict=True), **STRETCH)
+
+    def draw(active: int) -> None:
+        if not len(places[active]):
+            places[active].extend(list(views.values())[active])
+
+    shown.param.watch(lambda event: draw(event.new), "active")
+    draw(0)
+    return shown
 
 
 def error_card(error: Exception) -> pn.pane.HTML:
@@ -92,6 +123,13 @@ def or_error_card(view: View) -> View:
             return error_card(error)
 
     return cast(View, drawn)
+
+
+def _links(here: str) -> pn.pane.HTML:
+    """The names of all pages, linked, with the one that is shown marked."""
+    marks = {name: " aria-current='page'" if name == here else "" for name in PAGES}
+    links = "".join(f"<a href='{name.lower()}'{mark}>{name}</a>" for name, mark in marks.items())
+    return pn.pane.HTML(f"<nav class='sigma-pages'>{links}</nav>", stylesheets=[stylesheet()], margin=0)
 
 
 def _not_understood(given: dict[str, Any]) -> None:

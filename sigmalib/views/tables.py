@@ -90,6 +90,13 @@ TAIL_TABLE: TableSpec = (
     Column("es_contribution", "Part of ES 95 %", "money"),
 )
 CONVENTIONS_TABLE: TableSpec = (Column("name", "Number"), Column("convention", "Convention"))
+INSTANTS = ("began_at", "since", "known_at")  # columns with an instant as text
+JUDGING = ("status", "state", "severity", "standing")  # columns whose words are coloured, beside being read
+WORDS = {
+    "ok": "gain", "done": "gain", "up to date": "gain",
+    "degraded": "doubt", "partial": "doubt", "warning": "doubt", "late": "doubt",
+    "disabled": "loss", "failed": "loss", "bad": "loss",
+}  # fmt: skip
 
 
 def formatted(data: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -294,4 +301,7 @@ def _cell(column: Column, value: object) -> str:
     sign = ""
     if column.kind.startswith("signed") and isinstance(value, float) and not np.isnan(value) and value != 0:
         sign = " gain" if value > 0 else " loss"
-    return f"<td class='{'number' if column.numeric else 'text'}{sign}'>{escape(number(value, column.kind))}</td>"
+    if column.name in JUDGING:
+        return f"<td class='text'><span class='{WORDS.get(str(value), '')}'>{escape(str(value))}</span></td>"
+    shape = "number" if column.numeric else "date" if column.kind == "date" or column.name in INSTANTS else "text"
+    return f"<td class='{shape}{sign}'>{escape(number(value, column.kind))}</td>"

@@ -15,21 +15,20 @@ import param
 from sigmalib.core.errors import SigmaError
 from sigmalib.views import charts, tables
 from sigmalib.views.cards import MEASURES, cards_html, headline_cards
-from sigmalib.views.page import PageViewer, html, or_error_card, told
+from sigmalib.views.page import PLAIN, STRETCH, PageViewer, html, nothing, or_error_card, plot, tabs, told
 from sigmalib.views.widgets import table
 
 log = logging.getLogger(__name__)
 
 GROUPINGS = {"Individually": None, "By kind": "kind", "By strategy": "strategy"}
-PLAIN = {"size": "small", "margin": 0, "description": ""}
 MOVED = "not a trading day"
-STRETCH = {"sizing_mode": "stretch_width"}
 
 
 class PortfolioViewer(PageViewer):
     """One book at one date: cards, positions, performance, exposure and risk.
 
     open_book : (name, as_of) -> the desk's Book; the viewer only reads its ``report`` and ``history``.
+    doubts : Book -> sentences on how good the prices behind it are; blank when there is nothing to tell.
     """
 
     in_address: ClassVar[dict[str, str]] = {"book": "book", "as_of": "as_of", "grouping": "grouping"}
@@ -43,9 +42,16 @@ class PortfolioViewer(PageViewer):
     trouble = param.String(doc="Why the book could not be opened; blank when it was")
 
     def __init__(
-        self, *, open_book: Callable[[str, date], Any], books: Sequence[str], first: date, last: date, **params: Any
+        self,
+        *,
+        open_book: Callable[[str, date], Any],
+        books: Sequence[str],
+        first: date,
+        last: date,
+        doubts: Callable[[Any], Sequence[str]] = lambda _: (),
+        **params: Any,
     ) -> None:
-        self._open_book = open_book
+        self._open_book, self._doubts = open_book, doubts
         self._bounds = (first, last)
         self.param.book.objects = list(books)
         super().__init__(book=params.pop("book", books[0]), as_of=params.pop("as_of", last), **params)
@@ -67,16 +73,17 @@ class PortfolioViewer(PageViewer):
         """What a reader must know first: why there is nothing, or what is missing, stale or partial."""
         if self.trouble:
             return html(f"<div class='sigma-banner error' role='alert'>{escape(self.trouble)}</div>")
-        report = self.opened.report
+        report, doubts = self.opened.report, self._doubts(self.opened)
         count = len(report.missing) + len(report.left_out)
-        if not (count or report.notes or self.stale):
+        if not (count or report.notes or self.stale or doubts):
             return pn.Spacer(height=0)
         told = [f"{count} number(s) missing or left out."] if count else []
         told += [f"{len(report.notes)} remark(s) on these numbers."] if report.notes else []
+        told += [f"{len(doubts)} doubt(s) about the prices."] if doubts else []
         lead = escape(" ".join([*told, self.stale]))
-        opened = " open" if len(report.missing) or any(MOVED in note for note in report.notes) else ""
-        markup = f"<details class='sigma-banner'{opened}><summary>{lead}</summary>{tables.remarks(report)}</details>"
-        return html(markup)
+        opened = " open" if len(report.missing) or doubts or any(MOVED in note for note in report.notes) else ""
+        inside = f"{_listed(doubts)}{tables.remarks(report)}"
+        return html(f"<details class='sigma-banner'{opened}><summary>{lead}</summary>{inside}</details>")
 
     @param.depends("opened", "measure")
     @or_error_card
@@ -91,10 +98,10 @@ class PortfolioViewer(PageViewer):
     def positions(self) -> pn.viewable.Viewable:
         """The positions, sortable and filterable, with sub-totals."""
         if not self.opened:
-            return _nothing("no book is open")
+            return nothing("no book is open")
         holdings = self.opened.report.holdings
         if holdings.empty:
-            return _nothing("the book holds nothing at this date")
+            return nothing("the book holds nothing at this date")
         return table(holdings, tables.HOLDINGS_TABLE, groupby=GROUPINGS[self.grouping])
 
     @param.depends("opened")
@@ -102,35 +109,35 @@ class PortfolioViewer(PageViewer):
     def performance(self) -> pn.viewable.Viewable:
         """Cumulative return and drawdown from the daily snapshots."""
         if not self.opened or len(self.opened.history) < 2:
-            return _nothing("no history yet; `sigma snapshot BOOK --from DATE` values every session since")
+            return nothing("no history yet; `sigma snapshot BOOK --from DATE` values every session since")
         history = self.opened.history
         pictures = (charts.performance_chart(history), charts.drawdown_chart(history))
-        return pn.Column(*map(_plot, pictures), html(tables.performance_table(history)), **STRETCH)
+        return pn.Column(*map(plot, pictures), html(tables.performance_table(history)), **STRETCH)
 
     @param.depends("opened")
     @or_error_card
     def exposure(self) -> pn.viewable.Viewable:
         """Exposure by side, sector and tag."""
         if not self.opened:
-            return _nothing("no book is open")
+            return nothing("no book is open")
         report = self.opened.report
-        by_group = [_plot(charts.group_chart(report.by(key))) for key in ("sector", "tag")]
-        return pn.Column(_plot(charts.exposure_chart(report)), *by_group, **STRETCH)
+        by_group = [plot(charts.group_chart(report.by(key))) for key in ("sector", "tag")]
+        return pn.Column(plot(charts.exposure_chart(report)), *by_group, **STRETCH)
 
     @param.depends("opened")
     @or_error_card
     def risk(self) -> pn.viewable.Viewable:
         """The distribution of a day's P&L with its tail, what adds to it, and correlations."""
         if not self.opened:
-            return _nothing("no book is open")
+            return nothing("no book is open")
         if self.opened.report.scenarios.empty:
-            return _nothing("no scenarios: the market data has no history for this book")
+            return nothing("no scenarios: the market data has no history for this book")
         report = self.opened.report
         return pn.Column(
-            _plot(charts.pnl_distribution(report)),
+            plot(charts.pnl_distribution(report)),
             html(tables.figures_table(report)),
-            _plot(charts.contribution_chart(report)),
-            _plot(charts.correlation_chart(report.correlation)),
+            plot(charts.contribution_chart(report)),
+            plot(charts.correlation_chart(report.correlation)),
             **STRETCH,
         )
 
@@ -138,7 +145,7 @@ class PortfolioViewer(PageViewer):
     @or_error_card
     def conventions(self) -> pn.viewable.Viewable:
         """How each number is defined."""
-        return html(tables.conventions_table(self.opened.report)) if self.opened else _nothing("no book is open")
+        return html(tables.conventions_table(self.opened.report)) if self.opened else nothing("no book is open")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """The page: selectors, banner, cards, and one tab a question (drawn when it is opened)."""
@@ -155,30 +162,19 @@ class PortfolioViewer(PageViewer):
         return pn.Column(choose, self.banner, self.cards, self._tabs(), **STRETCH)
 
     def _tabs(self) -> pmui.Tabs:
-        """One tab a question, drawn when it is first opened and kept from then on."""
         grouping = pmui.RadioButtonGroup.from_param(self.param.grouping, label="", size="small")
-        views: dict[str, list[Any]] = {
-            "Positions": [grouping, self.positions],
-            "Performance": [self.performance],
-            "Exposure": [self.exposure],
-            "Risk": [self.risk],
-            "Conventions": [self.conventions],
-        }
-        places = [pn.Column(**STRETCH) for _ in views]
-        tabs = pmui.Tabs(*zip(views, places, strict=True), **STRETCH)
-
-        def draw(active: int) -> None:
-            if not len(places[active]):
-                places[active].extend(list(views.values())[active])
-
-        tabs.param.watch(lambda event: draw(event.new), "active")
-        draw(0)
-        return tabs
+        return tabs(
+            {
+                "Positions": [grouping, self.positions],
+                "Performance": [self.performance],
+                "Exposure": [self.exposure],
+                "Risk": [self.risk],
+                "Conventions": [self.conventions],
+            }
+        )
 
 
-def _plot(picture: Any) -> pn.pane.HoloViews:
-    return pn.pane.HoloViews(picture, linked_axes=False, **STRETCH)
-
-
-def _nothing(why: str) -> pn.pane.HTML:
-    return html(f"<div class='sigma-empty'>{escape(why)}</div>")
+def _listed(doubts: Sequence[str]) -> str:
+    """The sentences as a list with a link to the page that shows more; blank without any."""
+    items = "</li><li>".join(map(escape, doubts))
+    return f"<ul class='sigma-notes'><li>{items} <a href='data'>See the data.</a></li></ul>" if doubts else ""

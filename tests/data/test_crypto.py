@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, InputError, RateLimited, SourceDown
-from sigmalib.core.frames import ACTIONS, BARS, MINUTES, PROFILES, QUOTES, check
+from sigmalib.core.frames import ACTIONS, BARS, LATEST, MINUTES, PROFILES, QUOTES, check
 from sigmalib.data.crypto import Crypto, Exchange
 from sigmalib.data.manners import Health, Limits, Manners
 from sigmalib.data.sources import Opening, source_class
@@ -68,10 +69,22 @@ def candle(second: int) -> dict[str, str]:
     }
 
 
+def ticker(pair: str, **fields: str) -> dict[str, str]:
+    """The last day's trade of a pair, ten seconds ago."""
+    at = str(int(NOW.timestamp()) - 10)
+    said = {"timestamp": at, "high": "26252", "last": "26216", "bid": "26208", "vwap": "25681", "volume": "3563.1",
+            "low": "25350", "ask": "26211", "open": "25730", "open_24": "25895", "pair": pair}  # fmt: skip
+    return said | fields
+
+
 def bitstamp(asked: Asked) -> Reply:
-    """The exchange: candles from ``LISTED`` to the one that is not over yet, at most 1,000 of them."""
+    """The exchange: candles from ``LISTED`` to the one that is not over yet, at most 1,000 of them; and tickers."""
     if asked.path == "/api/v2/markets/":
         return Reply(MARKETS)
+    if of_tickers(asked):
+        named = asked.path.removeprefix("/api/v2/ticker/").rstrip("/")
+        told = [ticker(each["name"]) for each in MARKETS if named in ("", each["market_symbol"])]
+        return Reply(told[0] if named else told)
     step, start, end = (int(asked.query[name]) for name in ("step", "start", "end"))
     assert int(asked.query["limit"]) <= 1_000
     first = max(start, int(LISTED.timestamp()))
@@ -84,6 +97,10 @@ def of_candles(asked: Asked) -> bool:
     return "/ohlc/" in asked.path
 
 
+def of_tickers(asked: Asked) -> bool:
+    return asked.path.startswith("/api/v2/ticker/")
+
+
 @contextmanager
 def opened(
     answer: Answering = bitstamp,
@@ -91,9 +108,10 @@ def opened(
     faults: Sequence[Reply] = (),
     limits: Limits = LIMITS,
     name: str = "bitstamp",
+    of_interest: Callable[[Asked], bool] = of_candles,
 ) -> Iterator[tuple[Crypto, Vendor, Manners]]:
     """The source in front of a vendor, where it is the afternoon of 5 March 2024."""
-    with serving(Vendor(answer, of_candles)) as vendor:
+    with serving(Vendor(answer, of_interest)) as vendor:
         vendor.faults += faults
         manners = Manners("crypto", limits, sleep=lambda _: None)
         source = Crypto(Exchange(name, manners, base=vendor.base), clock=lambda: NOW)
@@ -310,6 +328,162 @@ def test_another_exchange_is_another_name() -> None:
     assert (answer.missing.empty, len(vendor.log)) == (True, 3)
 
 
+# Quotes of this moment
+
+
+def tickers(exchange: Answering = bitstamp, **more: Any) -> AbstractContextManager[tuple[Crypto, Vendor, Manners]]:
+    """As ``opened``, where the requests of interest are those for tickers."""
+    return opened(exchange, of_interest=of_tickers, **more)
+
+
+def test_the_quote_of_a_pair_takes_one_request() -> None:
+    with tickers() as (source, vendor, manners):
+        answer = source.quotes(["btc/usd "])
+    table = check(answer.frame, LATEST)
+    assert list(table.columns) == LATEST.names
+    assert table.loc["BTC/USD"].tolist() == [26208.0, 26211.0, 26216.0, "USD", pd.Timestamp(NOW) - pd.Timedelta("10s")]
+    assert table["time"].dtype == "datetime64[us, UTC]"
+    assert answer.missing.empty
+    assert ([asked.path for asked in vendor.asked], manners.requests) == (["/api/v2/ticker/btcusd/"], 2)
+
+
+def test_quotes_of_several_pairs_take_one_request_and_come_as_asked() -> None:
+    with tickers() as (source, vendor, _):
+        answer = source.quotes(["BTC-USD", "ETH/USDT", "X:BTCUSD", "BTC/USX"])
+    assert answer.frame["currency"].to_dict() == {"BTC-USD": "USD", "ETH/USDT": "USDT", "X:BTCUSD": "USD"}
+    assert answer.missing.to_numpy().tolist() == [
+        ["BTC/USX", "quote", "bitstamp has no spot pair BTC/USX; try 'BTC/USD'"]
+    ]
+    assert [asked.path for asked in vendor.asked] == ["/api/v2/ticker/"]
+
+
+def test_a_pair_without_bid_and_ask_among_the_others_is_asked_for_by_itself() -> None:
+    def half(asked: Asked) -> Reply:
+        if asked.path == "/api/v2/ticker/":
+            return Reply([ticker("BTC/USD"), ticker("ETH/USDT", bid="0", ask="")])
+        return bitstamp(asked)
+
+    with tickers(half) as (source, vendor, _):
+        answer = source.quotes(["BTC/USD", "ETH/USDT", "LINK/USD"])
+    assert answer.frame["bid"].tolist() == [26208.0] * 3
+    assert [asked.path.rpartition("ticker/")[2] for asked in vendor.asked] == ["", "ethusdt/", "linkusd/"]
+
+
+def test_an_exchange_that_gives_closes_only_for_several_pairs_is_asked_for_each() -> None:
+    """Coinbase, whose closes of the last hour ccxt stamps with the time of this machine."""
+
+    def coinbase(asked: Asked) -> Reply:
+        if asked.path == "/products":
+            return Reply([{"id": f"{base}-USD", "base_currency": base, "quote_currency": "USD", "status": "online",
+                           "base_increment": "0.00000001", "quote_increment": "0.01", "min_market_funds": "1",
+                           "trading_disabled": False} for base in ("BTC", "ETH")])  # fmt: skip
+        if asked.path == "/products/spark-lines":
+            return Reply({"BTC-USD": [[1639472400, 4.26, 4.38, 4.35, 4.27]]})
+        told = {
+            "trade_id": 7,
+            "price": "2.5",
+            "size": "1",
+            "time": "2024-03-05T15:30:12.5Z",
+            "bid": "2.4",
+            "ask": "2.6",
+        }
+        return Reply(told | {"volume": "9"})
+
+    with tickers(coinbase, name="coinbaseexchange") as (source, vendor, _):
+        table = source.quotes(["BTC-USD", "ETH/USD"]).frame
+    assert table.loc["BTC-USD"].tolist() == [2.4, 2.6, 2.5, "USD", pd.Timestamp("2024-03-05 15:30:12.5", tz="UTC")]
+    assert [asked.path for asked in vendor.log] == [
+        "/products", "/products/spark-lines", "/products/BTC-USD/ticker", "/products/ETH-USD/ticker"
+    ]  # fmt: skip
+
+
+def test_what_a_ticker_leaves_out_is_unknown() -> None:
+    with tickers(faults=[Reply({"pair": "BTC/USD", "bid": "0.0", "ask": "3", "last": ""})]) as (source, _, _):
+        row = source.quotes(["BTC/USD"]).frame.loc["BTC/USD"]
+    assert row.isna().to_dict() == {"bid": True, "ask": False, "last": True, "currency": False, "time": True}
+
+
+@pytest.mark.parametrize("body", [{"price": 3}, {"pair": "BTC/USD", "bid": "0", "last": None}, []])
+def test_a_ticker_in_which_ccxt_finds_nothing_is_missing(body: object) -> None:
+    with tickers(faults=[Reply(body)]) as (source, vendor, _):
+        answer = source.quotes(["BTC/USD"])
+    assert check(answer.frame, LATEST).empty
+    assert answer.missing.to_numpy().tolist() == [
+        ["BTC/USD", "quote", "bitstamp gives neither bid, ask nor price of BTC/USD"]
+    ]
+    assert len(vendor.asked) == 1
+
+
+def test_no_symbols_and_unknown_ones_take_no_request_for_quotes() -> None:
+    with tickers() as (source, vendor, _):
+        assert check(source.quotes([]).frame, LATEST).empty
+        assert source.quotes(["NOPE"]).missing["symbol"].tolist() == ["NOPE"]
+    assert (len(vendor.asked), len(vendor.log)) == (0, 1)
+
+
+def test_a_pair_whose_ticker_is_not_found_is_missing() -> None:
+    with tickers(faults=[Reply({"error": "no"}, 404)] * 2) as (source, vendor, _):
+        answer = source.quotes(["BTC/USD", "LINK/USD"])
+    assert answer.missing.to_numpy().tolist() == [
+        ["BTC/USD", "quote", "bitstamp /api/v2/ticker/btcusd/: the exchange has nothing there (404)"]
+    ]
+    assert list(answer.frame.index) == ["LINK/USD"]
+    assert len(vendor.asked) == 3
+
+
+def test_an_exchange_without_tickers_is_not_asked_for_them() -> None:
+    with tickers() as (source, vendor, _):
+        source._exchange._client.has |= {"fetchTicker": False, "fetchTickers": False}
+        answer = source.quotes(["BTC/USD", "LINK/USD"])
+    assert answer.missing["reason"].unique().tolist() == [
+        "bitstamp gives no tickers; set SIGMA_CRYPTO_EXCHANGE to another"
+    ]
+    assert vendor.asked == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "error", "told", "requests"),
+    [
+        ([Reply({}, 401)], AccessDenied, r"Crypto does not let us in \(401\)", 1),
+        ([Reply({}, 403)], AccessDenied, r"Crypto does not let us in \(403\)", 1),
+        ([Reply({}, 429, {"Retry-After": "3600"})], RateLimited, "Crypto asks to wait 3600 s", 1),
+        ([Reply({}, 429)] * 4, RateLimited, "Crypto says there are too many requests", 4),
+        ([Reply({}, 500)] * 4, SourceDown, "Crypto answers 500", 4),
+        ([Reply({"pair": "BTC/USD"}, cut=3)] * 4, SourceDown, "Crypto gave no answer", 4),
+        ([Reply(b"<html>down for a while</html>")], AnswerUnreadable, "is not JSON", 1),
+        ([Reply({"error": "of a kind"})], AnswerUnreadable, r"bitstamp, the ticker of BTC/USD: .*\(ExchangeError\)", 1),
+    ],
+)
+def test_quotes_that_cannot_be_had_fail_by_type(
+    faults: list[Reply], error: type[Exception], told: str, requests: int
+) -> None:
+    with tickers(faults=faults) as (source, vendor, _), pytest.raises(error, match=told):
+        source.quotes(["BTC/USD"])
+    assert len(vendor.asked) == requests
+
+
+def test_quotes_come_after_a_failure_that_heals() -> None:
+    with tickers(faults=[Reply({}, 500), Reply({}, 429, {"Retry-After": "1"})]) as (source, vendor, _):
+        assert len(source.quotes(["BTC/USD", "LINK/USD"]).frame) == 2
+    assert len(vendor.asked) == 3
+
+
+def test_several_pairs_at_once_in_no_known_shape_are_asked_for_one_by_one() -> None:
+    with tickers(faults=[Reply([["BTC/USD", 1, 2]])]) as (source, vendor, _):
+        assert source.quotes(["BTC/USD", "LINK/USD"]).missing.empty
+    assert len(vendor.asked) == 3
+
+
+def test_quotes_that_do_not_come_in_time_are_an_outage() -> None:
+    quick = replace(LIMITS, timeout=0.05, attempts=2)
+    with (
+        tickers(faults=[Reply({}, delay=0.3)] * 2, limits=quick) as (source, vendor, _),
+        pytest.raises(SourceDown, match=r"Crypto gave no answer \(ReadTimeout\)"),
+    ):
+        source.quotes(["BTC/USD"])
+    assert len(vendor.asked) == 2
+
+
 # What can go wrong
 
 
@@ -318,7 +492,7 @@ def test_being_refused_is_told_at_once_and_names_another_way(status: int) -> Non
     health: list[Health] = []
     with opened(faults=[Reply({"error": "no"}, status)]) as (source, vendor, manners):
         manners._told = health.append
-        with pytest.raises(AccessDenied, match=rf"crypto does not let us in \({status}\).*SIGMA_CRYPTO_EXCHANGE"):
+        with pytest.raises(AccessDenied, match=rf"Crypto does not let us in \({status}\).*SIGMA_CRYPTO_EXCHANGE"):
             source.bars(["BTC/USD"], *JANUARY)
     assert len(vendor.asked) == 1
     assert [entry.status for entry in health] == ["ok", "disabled"]
@@ -391,7 +565,7 @@ def test_an_exchange_that_does_not_answer_in_time_is_down() -> None:
             _,
             made,
         ),
-        pytest.raises(SourceDown, match=r"bitstamp /api/v2/ohlc/btcusd/: crypto gave no answer \(ReadTimeout\)"),
+        pytest.raises(SourceDown, match=r"bitstamp /api/v2/ohlc/btcusd/: Crypto gave no answer \(ReadTimeout\)"),
     ):
         source.bars(["BTC/USD"], *JANUARY)
     assert made.requests == 3

@@ -155,7 +155,7 @@ def test_a_failure_of_the_vendor_is_tried_again_and_every_try_is_counted(status:
 def test_waits_grow_from_half_a_second_with_jitter() -> None:
     clock = Clock()
     manners = manners_of(clock, limits=Limits(per_minute=60_000, burst=1_000, attempts=6))
-    with pytest.raises(SourceDown, match="bars: vendor answers 503; try again later"):
+    with pytest.raises(SourceDown, match="bars: Vendor answers 503; try again later"):
         manners.send(Line(Said(503)), what="bars")
     for wait, least in zip(clock.slept, [0.5, 1, 2, 4, 8], strict=True):
         assert least <= wait <= least + 0.5
@@ -216,7 +216,7 @@ def test_a_header_is_read_as_seconds_or_as_a_date_or_not_at_all(said: str, secon
 
 def test_too_many_requests_without_a_header_waits_longer_and_longer() -> None:
     clock, line = Clock(), Line(Said(429))
-    with pytest.raises(RateLimited, match=r"bars: vendor says there are too many requests \(429\)"):
+    with pytest.raises(RateLimited, match=r"bars: Vendor says there are too many requests \(429\)"):
         manners_of(clock).send(line, what="bars")
     assert line.asked == 4
     assert all(later > earlier for earlier, later in pairwise(clock.slept))
@@ -224,7 +224,7 @@ def test_too_many_requests_without_a_header_waits_longer_and_longer() -> None:
 
 def test_a_wait_beyond_five_minutes_fails_at_once() -> None:
     clock, line = Clock(), Line(Said(429, {"Retry-After": "301"}))
-    with pytest.raises(RateLimited, match="asks to wait 301 s"):
+    with pytest.raises(RateLimited, match="bars: Vendor asks to wait 301 s"):
         manners_of(clock).send(line, what="bars")
     assert (line.asked, clock.slept) == (1, [])
 
@@ -236,14 +236,14 @@ def test_a_wait_beyond_five_minutes_fails_at_once() -> None:
 def test_a_refused_key_is_not_tried_again_and_disables_the_source(status: int, why: str) -> None:
     health: list[Health] = []
     line = Line(Said(status))
-    with pytest.raises(AccessDenied, match=rf"bars: vendor {why}.*\({status}\); check SIGMA_VENDOR_KEY") as raised:
+    with pytest.raises(AccessDenied, match=rf"bars: Vendor {why}.*\({status}\); check SIGMA_VENDOR_KEY") as raised:
         manners_of(Clock(), told=health.append).send(line, what="bars")
     assert line.asked == 1
     assert [(entry.status, entry.reason) for entry in health] == [("disabled", str(raised.value))]
 
 
 def test_a_source_without_a_key_says_what_else_to_do() -> None:
-    with pytest.raises(AccessDenied, match=r"bars: vendor does not let us in \(403\); ask another exchange"):
+    with pytest.raises(AccessDenied, match=r"bars: Vendor does not let us in \(403\); ask another exchange"):
         manners_of(Clock()).send(Line(Said(403)), what="bars", remedy="ask another exchange")
 
 
@@ -262,7 +262,7 @@ def test_health_is_told_when_it_changes_and_only_then() -> None:
 def test_what_the_client_says_never_reaches_a_message_or_a_traceback() -> None:
     health: list[Health] = []
     line = Line(ConnectionError(f"no route to https://vendor.example/bars?key={SECRET}"))
-    with pytest.raises(SourceDown, match=r"vendor gave no answer \(ConnectionError\)") as raised:
+    with pytest.raises(SourceDown, match=r"Vendor gave no answer \(ConnectionError\)") as raised:
         manners_of(Clock(), told=health.append).send(line, what="bars", transient=(ConnectionError,))
     assert SECRET not in "".join(traceback.format_exception(raised.value)) + repr(health)
 
@@ -302,7 +302,7 @@ def test_after_so_many_outages_in_a_row_the_vendor_is_left_alone(later: Callable
     health: list[Health] = []
     manners, line = breaking(health.append), Line(Said())
     fail(manners, 3)
-    with pytest.raises(SourceDown, match="bars: vendor failed 3 times in a row; asked again after 60 s"):
+    with pytest.raises(SourceDown, match="bars: Vendor failed 3 times in a row; asked again after 60 s"):
         manners.send(line, what="bars")
     assert (manners.requests, line.asked) == (3, 0)
     assert [entry.status for entry in health] == ["degraded", "disabled"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,12 +19,12 @@ import pandas as pd
 import pytest
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, DataUnavailable, InputError, RateLimited, SourceDown
-from sigmalib.core.frames import BARS, MINUTES, PROFILES, QUOTES, check
+from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, check
 from sigmalib.data.manners import Limits, Manners
 from sigmalib.data.polygon import Polygon
 from sigmalib.data.polygon_symbols import ticker_of
 from sigmalib.data.sources import Opening, source_class
-from tests.polygon import KEY, contract, dividend, made_bar, made_yields, polygon_server, split
+from tests.polygon import KEY, contract, dividend, listing, made_bar, made_yields, polygon_server, split
 from tests.vendors import Asked, Reply, Vendor, serving
 
 LIMITS = Limits(per_minute=6e6, burst=1000, workers=4, timeout=5, attempts=3)
@@ -688,6 +689,232 @@ def test_a_chain_in_no_known_shape_is_unreadable(polygon: Open, fields: dict[str
         polygon(vendor, now="2024-03-12 22:00").option_chain("AAPL", END)
 
 
+# -- quotes of this moment
+
+
+def test_quotes_of_every_kind_take_one_request(polygon: Open) -> None:
+    vendor = polygon_server()
+    symbols = ["aapl ", "AAPL240621C00150000", "BTC/USD", "X:BTCUSD", "EUR/GBP", "VIX"]
+    answer = polygon(vendor).quotes(symbols)
+    table = check(answer.frame, LATEST)
+    assert answer.missing.empty
+    assert list(table.columns) == LATEST.names
+    assert list(table.index) == ["AAPL", "AAPL240621C00150000", "BTC/USD", "EUR/GBP", "VIX", "X:BTCUSD"]
+    moment = pd.Timestamp("2024-03-12 20:00:00.123456", tz="UTC")
+    assert table.loc["AAPL"].tolist() == [100.25, 100.5, 100.375, "USD", moment]
+    assert table["time"].dtype == "datetime64[us, UTC]"
+    assert table["currency"].dropna().to_dict() == {
+        "AAPL": "USD", "AAPL240621C00150000": "USD", "BTC/USD": "USD", "EUR/GBP": "GBP", "X:BTCUSD": "USD"
+    }  # fmt: skip
+    assert table.loc["VIX", ["bid", "ask", "time"]].isna().all()
+    assert table.loc["VIX", "last"] == 100.0
+    [asked] = vendor.log
+    assert (asked.path, asked.query["limit"]) == ("/v3/snapshot", "250")
+    assert asked.query["ticker.any_of"] == "AAPL,C:EURGBP,I:VIX,O:AAPL240621C00150000,X:BTCUSD"
+
+
+def test_more_symbols_than_polygon_takes_at_once_are_asked_for_in_turn(polygon: Open) -> None:
+    vendor = polygon_server()
+    answer = polygon(vendor).quotes([f"T{number:03}" for number in range(300)])
+    assert (len(answer.frame), answer.missing.empty) == (300, True)
+    assert [len(asked.query["ticker.any_of"].split(",")) for asked in vendor.log] == [250, 50]
+
+
+QUOTED = {
+    "no quotes in the plan": ({"last_quote": None}, [None, None, 100.375, True]),
+    "no trades in the plan": ({"last_trade": None}, [100.25, 100.5, 100.0, True]),
+    "neither of them": ({"last_quote": None, "last_trade": None}, [None, None, 100.0, False]),
+    "a session with a close only": ({"last_trade": None, "session": {"close": 99.0}}, [100.25, 100.5, 99.0, True]),
+    "nobody bids": ({"last_quote": {"bid": 0, "ask": 0.05}}, [None, 0.05, 100.375, True]),
+    "a session that has not begun": ({"last_trade": None, "session": {"close": 0}}, [100.25, 100.5, None, True]),
+}
+
+
+@pytest.mark.parametrize("name", QUOTED)
+def test_what_a_snapshot_leaves_out_is_unknown(polygon: Open, name: str) -> None:
+    fields, (bid, ask, last, timed) = QUOTED[name]
+    row = polygon(polygon_server(snapshots={"AAPL": fields})).quotes(["AAPL"]).frame.loc["AAPL"]
+    assert [None if np.isnan(row[field]) else row[field] for field in ("bid", "ask", "last")] == [bid, ask, last]
+    assert bool(row.notna()["time"]) is timed
+
+
+def test_symbols_without_a_quote_are_missing_with_the_reason(polygon: Open) -> None:
+    refused = {"session": None, "error": "NOT_ENTITLED", "message": "Not entitled to this ticker."}
+    left_out = {"session": {"close": 0}, "last_quote": None, "last_trade": None}
+    vendor = polygon_server(snapshots={"I:SPX": refused, "O:AAPL240621C00900000": left_out})
+    answer = polygon(vendor).quotes(["AAPL", "NOPE", "SPX", "US3M", "AAPL240621C00900000"])
+    assert list(answer.frame.index) == ["AAPL"]
+    assert set(answer.missing["what"]) == {"quote"}
+    assert dict(zip(answer.missing["symbol"], answer.missing["reason"], strict=True)) == {
+        "AAPL240621C00900000": "Polygon has neither bid, ask nor price of AAPL240621C00900000",
+        "NOPE": "Polygon does not know NOPE; check the spelling (as in BRK.B, BTC/USD, EUR/USD) "
+        "and whether it was delisted",
+        "SPX": "Polygon gives no quote of SPX: Not entitled to this ticker.",
+        "US3M": "Polygon has US3M by day only; ask for its bars",
+    }
+    assert len(vendor.log) == 1
+
+
+@pytest.mark.parametrize(("symbols", "requests"), [([], 0), (["US3M"], 0), (["NOPE"], 1)])
+def test_no_quotes_are_an_empty_table(polygon: Open, symbols: list[str], requests: int) -> None:
+    vendor = polygon_server()
+    answer = polygon(vendor).quotes(symbols)
+    assert check(answer.frame, LATEST).empty
+    assert answer.missing["symbol"].tolist() == symbols
+    assert len(vendor.log) == requests
+
+
+ASKING: dict[str, Callable[[Polygon], object]] = {
+    "quotes": lambda source: source.quotes(["AAPL"]),
+    "contracts": lambda source: source.contracts("AAPL", END),
+}
+FAULTS: dict[str, tuple[list[Reply], type[DataUnavailable], str, int]] = {
+    "401": ([Reply({}, 401)], AccessDenied, "Polygon does not know the key.*SIGMA_POLYGON_KEY", 1),
+    "403": ([Reply({}, 403)], AccessDenied, "what its plan includes", 1),
+    "429": ([Reply({}, 429)] * 3, RateLimited, "Polygon says there are too many requests", 3),
+    "429 for long": ([Reply({}, 429, {"Retry-After": "900"})], RateLimited, "Polygon asks to wait 900 s", 1),
+    "500": ([Reply({}, 500)] * 3, SourceDown, "Polygon answers 500", 3),
+    "cut off": ([Reply({"status": "OK"}, cut=3)] * 3, SourceDown, "Polygon gave no answer", 3),
+    "400": ([Reply({}, 400)], DataUnavailable, "Polygon answers 400", 1),
+    "renamed": ([Reply({"status": "OK", "rows": []})], AnswerUnreadable, "without the field results", 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("what", ASKING)
+def test_quotes_and_contracts_that_cannot_be_had_fail_by_type(polygon: Open, what: str, fault: str) -> None:
+    faults, error, told, requests = FAULTS[fault]
+    vendor = polygon_server()
+    vendor.faults = list(faults)
+    source = polygon(vendor)
+    with pytest.raises(error, match=told) as failed:
+        ASKING[what](source)
+    assert type(failed.value) is error
+    assert KEY not in str(failed.value)
+    assert len(vendor.log) == requests
+
+
+@pytest.mark.parametrize("what", ASKING)
+def test_quotes_and_contracts_that_do_not_come_in_time_are_an_outage(polygon: Open, what: str) -> None:
+    vendor = polygon_server()
+    vendor.faults = [Reply({}, delay=0.3)] * 2
+    with pytest.raises(SourceDown, match="ReadTimeoutError"):
+        ASKING[what](polygon(vendor, limits=Limits(per_minute=6e6, timeout=0.1, attempts=2)))
+    assert len(vendor.log) == 2
+
+
+def test_quotes_and_contracts_come_after_a_failure_that_heals(polygon: Open) -> None:
+    vendor = polygon_server(listings=LISTED)
+    source = polygon(vendor)
+    vendor.faults = [Reply({}, 500), Reply({}, 429, {"Retry-After": "2"})]
+    assert len(source.quotes(["AAPL"]).frame) == 1
+    vendor.faults = [Reply({}, 503)]
+    assert len(source.contracts("AAPL", END).frame) == 3
+    assert len(vendor.log) == 5
+
+
+def test_no_such_address_is_an_unknown_symbol_for_both(polygon: Open) -> None:
+    vendor = polygon_server()
+    vendor.faults = [Reply({"status": "NOT_FOUND"}, 404)] * 2
+    source = polygon(vendor)
+    assert source.quotes(["AAPL"]).missing["symbol"].tolist() == ["AAPL"]
+    assert source.contracts("AAPL", END).missing["symbol"].tolist() == ["AAPL"]
+    assert len(vendor.log) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"ticker": None}, "quotes of AAPL: .*field ticker"),
+        ({"last_quote": None, "last_trade": None, "session": None}, "quote of AAPL: .*last_trade and session"),
+        ({"last_quote": {"bid": "100"}}, "quote of AAPL: .*str instead of a number"),
+        ({"last_trade": {"price": True}}, "bool instead of a number"),
+        ({"last_quote": {"bid": 1.0, "last_updated": 1_710_273_600_123}}, "no nanoseconds of a day"),
+        ({"last_quote": {"bid": 1.0, "last_updated": "noon"}}, "field last_updated"),
+        ({"session": 5}, "another shape"),
+    ],
+)  # fmt: skip
+def test_a_snapshot_in_no_known_shape_is_unreadable(polygon: Open, fields: dict[str, object], told: str) -> None:
+    vendor = polygon_server(snapshots={"AAPL": fields})
+    with pytest.raises(AnswerUnreadable, match=told):
+        polygon(vendor).quotes(["AAPL"])
+    assert len(vendor.log) == 1
+
+
+# -- listed contracts
+
+LISTED = (
+    listing("AAPL240621P00150000", "AAPL"),
+    listing("AAPL240621C00150000", "AAPL"),
+    listing("AAPL1240621C00150000", "AAPL", shares_per_contract=28),
+    listing("AAPL240119C00150000", "AAPL"),
+    listing("SPXW240621C05000000", "SPX", exercise_style="european"),
+)
+
+
+def test_contracts_are_those_listed_on_a_day_with_what_they_deliver(polygon: Open) -> None:
+    vendor = polygon_server(listings=LISTED, page=2)
+    answer = polygon(vendor).contracts("aapl ", END)
+    table = answer.frame
+    assert answer.missing.empty
+    assert (table.index.name, list(table.columns)) == (
+        "symbol", ["underlying", "expiry", "right", "strike", "style", "shares"]
+    )  # fmt: skip
+    assert table.reset_index().to_numpy().tolist() == [
+        ["AAPL1240621C00150000", "AAPL", pd.Timestamp("2024-06-21"), "call", 150.0, "American", 28.0],
+        ["AAPL240621C00150000", "AAPL", pd.Timestamp("2024-06-21"), "call", 150.0, "American", 100.0],
+        ["AAPL240621P00150000", "AAPL", pd.Timestamp("2024-06-21"), "put", 150.0, "American", 100.0],
+    ]
+    assert table.dtypes.astype("str").tolist() == ["str", "datetime64[us]", "str", "float64", "str", "float64"]
+    first, second = vendor.log
+    assert first.query == {"underlying_ticker": "AAPL", "as_of": "2024-03-12", "limit": "1000"}
+    assert (second.path, second.query["cursor"]) == ("/v3/reference/options/contracts", "2")
+
+
+def test_contracts_on_an_index_are_asked_for_without_its_prefix(polygon: Open) -> None:
+    vendor = polygon_server(listings=LISTED)
+    table = polygon(vendor).contracts("SPX", END).frame
+    assert table[["underlying", "style"]].to_dict("index") == {
+        "SPXW240621C05000000": {"underlying": "SPX", "style": "European"}
+    }
+    assert vendor.log[0].query["underlying_ticker"] == "SPX"
+
+
+def test_no_contracts_are_an_empty_table_with_the_reason(polygon: Open) -> None:
+    vendor = polygon_server(listings=LISTED)
+    answer = polygon(vendor).contracts("NOPE", END)
+    assert (len(answer.frame), answer.frame["expiry"].dtype) == (0, "datetime64[us]")
+    assert answer.missing.to_numpy().tolist() == [
+        ["NOPE", "quote", "Polygon lists no options on NOPE on 2024-03-12; check the spelling and the day"]
+    ]
+    assert len(vendor.log) == 1
+
+
+def test_a_contract_that_is_neither_call_nor_put_has_no_known_right(polygon: Open) -> None:
+    vendor = polygon_server(listings=[listing("AAPL240621C00150000", "AAPL", contract_type="other")])
+    assert polygon(vendor).contracts("AAPL", END).frame["right"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"ticker": None}, "field ticker"),
+        ({"contract_type": "C"}, "'C' in the field contract_type; it is call, put, other"),
+        ({"exercise_style": None}, "None in the field exercise_style"),
+        ({"exercise_style": ["american"]}, "field exercise_style"),
+        ({"expiration_date": "Friday"}, "field expiration_date"),
+        ({"strike_price": 0}, "0 in the field strike_price"),
+        ({"shares_per_contract": None}, "nothing instead of a number in the field shares_per_contract"),
+    ],
+)
+def test_a_listing_in_no_known_shape_is_unreadable(polygon: Open, fields: dict[str, object], told: str) -> None:
+    vendor = polygon_server()
+    vendor.faults = [Reply({"status": "OK", "results": [listing("AAPL240621C00150000", "AAPL", **fields)]})]
+    with pytest.raises(AnswerUnreadable, match=f"contracts on AAPL: .*{re.escape(told)}"):
+        polygon(vendor).contracts("AAPL", END)
+    assert len(vendor.log) == 1
+
+
 # -- rates and currencies
 
 
@@ -739,16 +966,17 @@ def test_exchange_rates_are_the_closes_of_currency_pairs(polygon: Open) -> None:
 
 @pytest.fixture
 def recorded() -> Vendor:
-    """A vendor that answers with what Polygon answered, by the path alone."""
+    """A vendor that answers with what Polygon answered, by the path and the page alone."""
     if not RECORDED.is_file():
         pytest.skip(f"no recorded answers of Polygon here: {RECORDED.parent.name} is not beside the project")
-    said: dict[str, Any] = {}
-    for asked, answer in json.loads(RECORDED.read_text(encoding="utf-8")).items():
-        said.setdefault(asked.partition("?")[0], answer)
+    said: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    for asked in sorted(said, key=lambda asked: "cursor=" in asked):
+        said.setdefault(asked.partition("?")[0], said[asked])
     made = polygon_server()
 
     def reply(asked: Asked) -> Reply:
-        return Reply(said[asked.path]) if asked.path in said else made.answer(asked)
+        page = said.get(f"{asked.path}?cursor={asked.query.get('cursor')}", said.get(asked.path))
+        return Reply(page) if page else made.answer(asked)
 
     return Vendor(reply)
 
@@ -787,3 +1015,33 @@ def test_recorded_option_snapshot(polygon: Open, recorded: Vendor) -> None:
     quotes = polygon(recorded, now="2024-03-12 22:00").option_chain("AAPL", END).frame
     assert quotes.index.tolist() == [(pd.Timestamp(END), "AAPL230616C00150000")]
     assert quotes.iloc[0].tolist() == ["AAPL", 28.9, 29.25, 29.25, 8.0, 8133.0, 0.3570277203465058]
+
+
+def test_recorded_snapshots_of_an_option_and_a_stock_and_of_an_unknown_ticker(polygon: Open, recorded: Vendor) -> None:
+    answer = polygon(recorded).quotes(["AAPL", "NCLH221014C00005000", "TSLAAPL", "MSFT"])
+    traded = pd.Timestamp("2023-02-01 19:49:18.783136", tz="UTC")
+    assert answer.frame.loc["AAPL"].tolist() == [20.9, 21.25, 0.05, "USD", traded]
+    assert answer.frame.loc["NCLH221014C00005000"].tolist() == [20.9, 21.25, 0.05, "USD", traded]
+    assert answer.missing["symbol"].tolist() == ["MSFT", "TSLAAPL"]
+
+
+def test_recorded_contracts_on_both_pages(polygon: Open, recorded: Vendor) -> None:
+    table = polygon(recorded).contracts("A", date(2022, 5, 2)).frame
+    assert (len(table), len(recorded.log)) == (20, 2)
+    assert table.loc["A220520C00160000"].tolist() == ["A", pd.Timestamp("2022-05-20"), "call", 160.0, "American", 100.0]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_bars_are_kept_and_labelled_when_the_plan_has_no_dividends(polygon: Open, status: int) -> None:
+    server = polygon_server()
+    answer = server.answer
+
+    def without_reference(asked: Asked) -> Reply:
+        return Reply({"status": "ERROR"}, status=status) if "/reference/" in asked.path else answer(asked)
+
+    server.answer = without_reference
+    found = polygon(server).bars(["AAPL"], date(2024, 3, 4), date(2024, 3, 8))
+    assert found.frame["close"].notna().sum() == 5
+    assert found.frame[["dividend", "split"]].isna().all(axis=None)
+    assert [(row.symbol, row.what) for row in found.missing.itertuples()] == [("AAPL", "dividend")]
+    assert "returns are of the price alone" in found.missing["reason"][0]

@@ -22,7 +22,7 @@ import pytest
 from yfinance.data import YfData
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, InputError, RateLimited, SourceDown
-from sigmalib.core.frames import BARS, MINUTES, MISSING, PROFILES, QUOTES, check
+from sigmalib.core.frames import BARS, LATEST, MINUTES, MISSING, PROFILES, QUOTES, check
 from sigmalib.core.times import sessions
 from sigmalib.data.manners import Limits, Manners
 from sigmalib.data.sources import Answer, Opening, source_class
@@ -608,6 +608,147 @@ def test_a_chain_of_another_shape_is_unreadable(vendor: Vendor, yahoo: Yahoo, bo
         yahoo.option_chain("AAPL", LAST)
 
 
+# -- quotes of this moment
+
+
+def quoted(*quotes: Body) -> Reply:
+    return Reply({"quoteResponse": {"result": list(quotes), "error": None}})
+
+
+def test_quotes_of_many_symbols_take_one_request(vendor: Vendor, yahoo: Yahoo, made: dict[str, pd.DataFrame]) -> None:
+    answer = yahoo.quotes(["aapl ", "SPX", "BRK.B", "BTC/USD", "BTC-USD", "SAP.DE"])
+    table = check(answer.frame, LATEST)
+    assert answer.missing.empty
+    assert list(table.columns) == LATEST.names
+    assert list(table.index) == ["AAPL", "BRK.B", "BTC-USD", "BTC/USD", "SAP.DE", "SPX"]
+    close = made["AAPL"]["close"].iloc[-1]
+    assert table.loc["AAPL", ["bid", "ask", "last"]].tolist() == pytest.approx([close - 0.05, close + 0.05, close])
+    assert table.loc["AAPL", "time"] == pd.Timestamp("2024-06-28 20:00:01", tz="UTC")
+    assert table["time"].dtype == "datetime64[us, UTC]"
+    assert table.loc["BTC/USD", ["bid", "ask"]].isna().all()
+    assert table["currency"].tolist() == ["USD", "USD", "USD", "USD", "EUR", "USD"]
+    assert [asked.path for asked in vendor.log] == ["/", "/v1/test/getcrumb", "/v7/finance/quote"]
+    assert vendor.asked[0].query == {
+        "symbols": "AAPL,BRK-B,BTC-USD,SAP.DE,^GSPC", "formatted": "false", "crumb": CRUMB
+    }  # fmt: skip
+
+
+def test_more_symbols_than_yahoo_takes_at_once_are_asked_for_in_turn(vendor: Vendor, yahoo: Yahoo) -> None:
+    answer = yahoo.quotes(["SPY", *(f"N{number:03}" for number in range(110))])
+    assert [len(asked.query["symbols"].split(",")) for asked in vendor.asked] == [50, 50, 11]
+    assert (list(answer.frame.index), len(answer.missing)) == (["SPY"], 110)
+
+
+def test_a_bid_or_ask_of_zero_is_unknown(vendor: Vendor, yahoo: Yahoo) -> None:
+    vendor.faults += [quoted({"symbol": "SPY", "currency": "USD", "bid": 0, "ask": 0.0, "regularMarketPrice": 5.5})]
+    [row] = yahoo.quotes(["SPY"]).frame.itertuples(index=False)
+    assert (np.isnan(row.bid), np.isnan(row.ask), row.last, row.currency, row.time) == (True, True, 5.5, "USD", pd.NaT)
+
+
+def test_the_last_trade_may_be_one_before_or_after_hours(vendor: Vendor, yahoo: Yahoo) -> None:
+    told = {"regularMarketPrice": 10.0, "regularMarketTime": 1_719_604_800}
+    late, early = told | {"symbol": "LATE"}, told | {"symbol": "EARLY"}
+    vendor.faults += [
+        quoted(
+            late | {"postMarketPrice": 10.5, "postMarketTime": 1_719_608_400},
+            early | {"preMarketPrice": 9.5, "preMarketTime": 1_719_561_600},
+        )
+    ]
+    table = yahoo.quotes(["LATE", "EARLY"]).frame
+    assert table["last"].to_dict() == {"EARLY": 10.0, "LATE": 10.5}
+    assert table.loc["LATE", "time"] == pd.Timestamp("2024-06-28 21:00", tz="UTC")
+
+
+def test_quotes_in_pence_come_in_pounds(vendor: Vendor, yahoo: Yahoo) -> None:
+    told = {"symbol": "VOD.L", "currency": "GBp", "bid": 69.5, "ask": 70.5, "regularMarketPrice": 70.0}
+    vendor.faults += [quoted(told)]
+    row = yahoo.quotes(["VOD.L"]).frame.loc["VOD.L"]
+    assert row[["bid", "ask", "last", "currency"]].tolist() == [0.695, 0.705, 0.7, "GBP"]
+
+
+def test_symbols_without_a_quote_are_labelled(vendor: Vendor, yahoo: Yahoo) -> None:
+    vendor.faults += [quoted({"symbol": "SPY", "bid": 1.0}, {"symbol": "GONE", "quoteType": "EQUITY"})]
+    answer = yahoo.quotes(["NOPE", "SPY", "GONE", "A?B"])
+    assert list(check(answer.frame, LATEST).index) == ["SPY"]
+    assert dict(zip(answer.missing["symbol"], answer.missing["reason"], strict=True)) == {
+        "A?B": "'A?B' is no symbol of Yahoo's; write it as in BRK-B, ^GSPC, EURUSD=X or BTC-USD",
+        "GONE": "Yahoo has neither bid, ask nor price of GONE",
+        "NOPE": "Yahoo gives no quote of NOPE; write it as in BRK-B, ^GSPC, EURUSD=X or BTC-USD",
+    }
+    assert set(answer.missing["what"]) == {"quote"}
+    assert len(vendor.asked) == 1
+
+
+@pytest.mark.parametrize("symbols", [[], ["A?B"]])
+def test_quotes_of_nothing_that_yahoo_could_know_take_no_request(
+    vendor: Vendor, yahoo: Yahoo, symbols: list[str]
+) -> None:
+    answer = yahoo.quotes(symbols)
+    assert check(answer.frame, LATEST).empty
+    assert (len(answer.missing), vendor.log) == (len(symbols), [])
+
+
+def test_quotes_that_yahoo_refuses_are_labelled_with_what_it_says(vendor: Vendor, yahoo: Yahoo) -> None:
+    said = 'Missing value for the "symbols" argument'
+    vendor.faults += [
+        Reply({"finance": {"result": None, "error": {"code": "argument-error", "description": said}}}, 400)
+    ]
+    answer = yahoo.quotes(["SPY", "AAPL"])
+    assert gaps(answer) == [("AAPL", "quote"), ("SPY", "quote")]
+    assert answer.missing["reason"][1] == f"Yahoo has no quote of SPY: {said}"
+
+
+@pytest.mark.parametrize(
+    ("faults", "error", "requests"),
+    [
+        ([Reply({}, 401)], AccessDenied, 1),  # the crumb is new
+        ([Reply({}, 403)], AccessDenied, 1),
+        ([Reply({}, 429, {"Retry-After": "3600"})], RateLimited, 1),
+        ([Reply({}, 500)] * 3, SourceDown, 3),
+        ([Reply(b"<html>no such page</html>", 404)], AnswerUnreadable, 1),
+        ([Reply({"quoteResponse": {"result": []}}, cut=9)] * 3, AnswerUnreadable, 3),
+    ],
+)
+def test_quotes_that_cannot_be_had_fail_by_type(
+    vendor: Vendor, yahoo: Yahoo, faults: list[Reply], error: type[Exception], requests: int
+) -> None:
+    vendor.faults += faults
+    with pytest.raises(error, match=r"/v7/finance/quote"):
+        yahoo.quotes(["SPY"])
+    assert len(vendor.asked) == requests
+
+
+def test_quotes_come_after_a_failure_that_heals(vendor: Vendor, yahoo: Yahoo) -> None:
+    vendor.faults += [Reply({}, 500), Reply({}, 503)]
+    assert len(yahoo.quotes(["SPY"]).frame) == 1
+    assert len(vendor.asked) == 3
+
+
+def test_quotes_that_do_not_come_in_time_are_an_outage(vendor: Vendor) -> None:
+    vendor.faults += [Reply({}, delay=0.5)] * 2
+    with pytest.raises(SourceDown, match="Yahoo gave no answer"):
+        yahoo_at(vendor.base, limits=replace(PATIENT, timeout=0.1, attempts=2)).quotes(["SPY"])
+    assert len(vendor.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"quotes": []},
+        {"quoteResponse": {"result": None, "error": {"code": "made"}}},
+        {"quoteResponse": {"result": [{"ticker": "SPY", "bid": 1.0}]}},
+        {"quoteResponse": {"result": [{"symbol": "SPY", "bid": {"raw": 1.0, "fmt": "1.00"}}]}},
+        {"quoteResponse": {"result": [{"symbol": "SPY", "regularMarketPrice": 1.0, "regularMarketTime": "noon"}]}},
+        b"<html>be right back</html>",
+    ],
+)
+def test_quotes_of_another_shape_are_unreadable(vendor: Vendor, yahoo: Yahoo, body: Any) -> None:
+    vendor.faults += [Reply(body)]
+    with pytest.raises(AnswerUnreadable, match="quotes of AAPL, SPY: Yahoo's answer has another shape"):
+        yahoo.quotes(["SPY", "AAPL"])
+    assert len(vendor.asked) == 1
+
+
 # -- rates, currencies and opening
 
 
@@ -783,3 +924,32 @@ def test_recorded_profiles_are_read() -> None:
     ]
     assert profiles.frame.loc["AAPL", "dividend_yield"] == pytest.approx(np.log(1.0041))
     assert gaps(profiles) == [("ADH", "profile")]
+
+
+@needs_recordings
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("quote-AAPL", ["AAPL", 244.44, 253.37, 244.64, "USD"]),
+        ("quote-BTC-USD", ["BTC-USD", None, None, 96077.45, "USD"]),
+    ],
+)
+def test_recorded_quotes_are_read(name: str, row: list[object]) -> None:
+    with replaying({"/v7/finance/quote": [name]}) as (_, yahoo):
+        table = check(yahoo.quotes([str(row[0])]).frame, LATEST)
+    told = recorded(name).body["quoteResponse"]["result"][0]
+    newest = told.get("postMarketTime", told["regularMarketTime"])
+    assert (
+        table.drop(columns="time").reset_index().astype("object").where(lambda t: t.notna(), None).iloc[0].tolist()
+        == row
+    )
+    assert table["time"].tolist() == [pd.Timestamp(newest, unit="s", tz="UTC")]
+
+
+@needs_recordings
+def test_recorded_quotes_of_two_symbols_and_of_an_expired_option() -> None:
+    with replaying({"/v7/finance/quote": ["quote-AAPL-BABA", "quote-AAPL220121C00025000"]}) as (vendor, yahoo):
+        assert yahoo.quotes(["BABA", "AAPL"]).frame["last"].to_dict() == {"AAPL": 244.64, "BABA": 124.81}
+        expired = yahoo.quotes(["AAPL220121C00025000"])
+    assert gaps(expired) == [("AAPL220121C00025000", "quote")]
+    assert len(vendor.asked) == 3  # a crumb, and one each

@@ -197,7 +197,8 @@ class Shelf:
 
     def history(self) -> pd.DataFrame:
         """Every version of every row that was revised: time, symbol, FIELDS, known_at, source, fetch_id, in order."""
-        read = filter(None, (self.record.read(name) for name in self.record.names()))
+        names = self.record.names() if self.panel().revisions else []
+        read = filter(None, (self.record.read(name) for name in names))
         frames = [batch.frame[batch.frame["reason"].isna()] for batch in read if batch.table.num_rows]
         if not frames:
             return pd.DataFrame(columns=[self.time, "symbol", *FIELDS, "known_at", "source", "fetch_id"])
