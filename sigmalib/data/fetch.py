@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from types import FrameType
 from typing import Any
@@ -20,7 +21,7 @@ from sigmalib.core.errors import AccessDenied, DataUnavailable, InputError
 from sigmalib.core.frames import BARS, MINUTES, check
 from sigmalib.core.frames import missing as missing_table
 from sigmalib.core.instruments import calendar_of
-from sigmalib.core.times import INTERVALS, Interval, last_closed_session, sessions
+from sigmalib.core.times import INTERVALS, Interval, last_closed_session, last_session, sessions
 from sigmalib.data.cache import Cache
 from sigmalib.data.cache.record import Span, new_fetch_id
 from sigmalib.data.cache.shelf import Committed
@@ -29,6 +30,7 @@ from sigmalib.data.quality import sift
 from sigmalib.data.sources import Answer, Source
 
 FLUSH_SECONDS = 1.0
+DAY = timedelta(days=1)
 SHOWN = 3  # absent sessions that a sentence names
 WORKERS = 4  # for a source without limits of its own
 
@@ -235,10 +237,10 @@ class _UnderWay:
             self.committed.append(shelf.commit(good, bad, asked, fetch_id=self.fetch_id, at=self.now()))
 
     def _settled(self, task: Task) -> list[Span]:
-        """The days of a task that are over, of which no more is to come."""
-        start, end = task.span
+        """The days of a task that are over, of which no more is to come, and those without a session before them."""
+        (start, end), name = task.span, calendar_of(task.symbol)
         last = min(end, self._closed(task.symbol).date())
-        return [(start, last)] if start <= last else []
+        return [(_after_session_before(start, name), last)] if start <= last else []
 
     def _closed(self, symbol: str) -> pd.Timestamp:
         return pd.Timestamp(last_closed_session(pd.Timestamp(self.now()), name=calendar_of(symbol)))
@@ -267,6 +269,15 @@ def _stoppable(manners: Manners | None) -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@lru_cache(maxsize=1024)
+def _after_session_before(day: date, name: str) -> date:
+    """The day after the last session before ``day``: what lies between them needs no asking."""
+    try:
+        return last_session(day - DAY, name=name) + DAY
+    except InputError:  # the calendar begins here
+        return day
 
 
 def _checked(source: Source, symbols: Sequence[str], start: date, end: date, interval: Interval) -> list[str]:

@@ -93,6 +93,13 @@ def test_a_day_that_is_not_over_is_left_out_and_asked_for_again(cache: Cache) ->
     assert vendor.asked[1] == ("AAA", FRIDAY, FRIDAY)
 
 
+def test_an_evening_after_the_other_leaves_one_span_of_days(cache: Cache) -> None:
+    for day in (date(2024, 3, 1), MONDAY, date(2024, 3, 5)):
+        ask(Vendor(), cache, "AAA", start=day, end=day)
+    covered = cache.shelf("vendor", "1d", "").panel().coverage["AAA"]
+    assert covered == [(date(2024, 3, 1), date(2024, 3, 5))]
+
+
 def test_crypto_is_asked_for_weekends_too(cache: Cache) -> None:
     vendor = Vendor()
     done = ask(vendor, cache, "BTC/USD", start=date(2024, 3, 1), end=date(2024, 3, 7))

@@ -59,6 +59,7 @@ def test_a_second_fetch_of_a_full_range_makes_no_request(tmp_path, run_sigma, po
     assert first["requests"] == len(polygon.log)
 
 
+@pytest.mark.slow
 def test_minutes_are_fetched_by_the_same_command(tmp_path, run_sigma, polygon):
     done = fetch(run_sigma, environment(tmp_path, polygon.base), "AAPL", start=END, interval="1m")
     assert done["rows"] == done["fetched"] > 300
@@ -66,6 +67,7 @@ def test_minutes_are_fetched_by_the_same_command(tmp_path, run_sigma, polygon):
     assert (again["cached"], again["requests"]) == (done["rows"], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "says"), [(401, "does not know the key"), (403, "does not allow")])
 def test_a_refused_key_is_a_failure_that_names_the_setting_and_never_the_key(
     tmp_path, run_sigma, polygon, status, says
@@ -92,12 +94,14 @@ def test_a_source_without_its_key_says_which_setting_it_needs(tmp_path, run_sigm
     assert (done.returncode, "SIGMA_POLYGON_KEY" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_key_may_stand_in_a_file_beside_the_project(tmp_path, run_sigma, polygon):
     (tmp_path / ".env").write_text(f"# keys\nexport SIGMA_POLYGON_KEY='{KEY}'\n")
     given = {"SIGMA_HOME": str(tmp_path / "home"), "SIGMA_POLYGON_BASE": polygon.base, "SIGMA_PROJECT": str(tmp_path)}
     assert fetch(run_sigma, given, "AAPL")["rows"] == 5
 
 
+@pytest.mark.slow
 def test_an_unknown_symbol_is_listed_and_the_others_are_there(tmp_path, run_sigma):
     with serving(polygon_server(unknown=["NOPE"])) as vendor:
         done = fetch(run_sigma, environment(tmp_path, vendor.base), "AAPL", "NOPE")
@@ -105,6 +109,7 @@ def test_an_unknown_symbol_is_listed_and_the_others_are_there(tmp_path, run_sigm
     assert done["rows"] == 5
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_named_and_its_range_is_fetched_again(tmp_path, run_sigma, polygon):
     given = environment(tmp_path, polygon.base)
     fetch(run_sigma, given, "AAPL")
@@ -116,6 +121,7 @@ def test_a_damaged_file_is_named_and_its_range_is_fetched_again(tmp_path, run_si
     assert strict_json(checked.stdout)["damaged"] == [f"{place.name}.damaged"]
 
 
+@pytest.mark.slow
 def test_two_processes_fetching_overlapping_ranges_leave_each_bar_once(tmp_path, run_sigma):
     names = [f"S{count:02d}" for count in range(40)]
     common = ["--source", "polygon", "--start", "2024-01-02", "--end", "2024-06-28"]
@@ -137,6 +143,7 @@ def test_two_processes_fetching_overlapping_ranges_leave_each_bar_once(tmp_path,
     assert not both.duplicated(["symbol", "session"]).any()
 
 
+@pytest.mark.slow
 def test_an_evening_with_yahoo_ends_in_a_risk_report_that_needs_no_network(tmp_path, run_sigma):
     book = tmp_path / "mine.csv"
     book.write_text(HEADER + "AAPL,100,150,2024-01-10\nMSFT,-20,400,2024-01-10\nCASH,50000,1,2024-01-10\n")

@@ -37,8 +37,9 @@ from sigmalib.data.files import write_bytes
 log = logging.getLogger(__name__)
 
 LOCK_PATIENCE = 60.0
+DAY = timedelta(days=1)
 JUST_NOW = 50_000_000  # nanoseconds: coarser than any file system's clock
-_NAME = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-([0-9a-f]{12})-([0-9a-f]{16})\.parquet")
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{12}-([0-9a-f]{16})\.parquet")
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _ASKED = b"sigma.asked"
 
@@ -51,10 +52,13 @@ class BatchName:
     """What the name of a batch says, with the size and the time of change of its file."""
 
     name: str
-    known_at: datetime
-    fetch_id: str
     digest: str
     state: tuple[int, str]
+
+    @property
+    def known_at(self) -> datetime:
+        """The instant from which its rows were known, UTC."""
+        return datetime.strptime(self.name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +137,10 @@ class Record:
         rows : without known_at, source and fetch_id, which are added. at : the instant, UTC; moved a microsecond behind
         the newest batch when it lies before that, so that knowledge only ever grows.
         """
-        newest = max((batch.known_at for batch in self.names()), default=datetime.min.replace(tzinfo=UTC))
-        known_at = (
-            max(at.astimezone(UTC), newest + timedelta(microseconds=1)) if newest.year > 1 else at.astimezone(UTC)
-        )
+        newest = max((batch.name for batch in self.names()), default="")
+        known_at = at.astimezone(UTC)
+        if newest and (last := datetime.strptime(newest.partition("-")[0], _STAMP).replace(tzinfo=UTC)) >= known_at:
+            known_at = last + timedelta(microseconds=1)
         content = _parquet(_with_origin(rows, known_at, self.source, fetch_id), asked)
         name = f"{known_at.strftime(_STAMP)}-{fetch_id}-{_digest(content)}.parquet"
         place = f"{self.folder}/{name}"
@@ -181,7 +185,7 @@ def merged(spans: Sequence[Span]) -> list[Span]:
     """
     found: list[Span] = []
     for start, end in sorted(spans):
-        if found and start <= found[-1][1] + timedelta(days=1):
+        if found and start <= found[-1][1] + DAY:
             found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
             found.append((start, end))
@@ -199,15 +203,16 @@ def without(span: Span, covered: Sequence[Span]) -> list[Span]:
         if last < start or first > end:
             continue
         if first > start:
-            left.append((start, first - timedelta(days=1)))
-        start = last + timedelta(days=1)
+            left.append((start, first - DAY))
+        start = last + DAY
     return [*left, (start, end)] if start <= end else left
 
 
 def covering(spans: list[Span], more: Sequence[Span]) -> list[Span]:
     """``spans`` (as fewest, in order) and ``more`` of them, as fewest, in order."""
-    if len(more) == 1 and spans and spans[-1][0] <= more[0][0] <= spans[-1][1] + timedelta(days=1):
-        return [*spans[:-1], (spans[-1][0], max(spans[-1][1], more[0][1]))]  # the usual case: some days are appended
+    if len(more) == 1 and spans and more[0][0] >= spans[-1][0]:  # the usual case: some days are appended
+        (begins, ends), (start, end) = spans[-1], more[0]
+        return [*spans[:-1], (begins, max(ends, end))] if start <= ends + DAY else [*spans, (start, end)]
     return merged([*spans, *more])
 
 
@@ -252,9 +257,8 @@ def _parsed(entry: Mapping[str, object]) -> BatchName | None:
     parts = _NAME.fullmatch(name)
     if parts is None:
         return None
-    known_at = datetime.strptime(parts[1], _STAMP).replace(tzinfo=UTC)
     state = (int(str(entry["size"])), str(entry.get("mtime") or entry.get("created") or ""))
-    return BatchName(name, known_at, parts[2], parts[3], state)
+    return BatchName(name, parts[1], state)
 
 
 def _digest(content: bytes) -> str:

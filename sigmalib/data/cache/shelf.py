@@ -23,6 +23,8 @@ from sigmalib.data.cache.record import Asked, Batch, BatchName, Record, Span, wi
 log = logging.getLogger(__name__)
 
 FOLD, SMALL = 3, 500_000_000  # a new reading copy is written after so many batches, or at once below so many bytes
+NOTHING = pd.DataFrame()
+NONE_REVISED = pd.DataFrame(columns=["symbol", "before", "after"])
 KEPT_FRAMES = 8
 KEPT_PASTS = 2
 
@@ -33,7 +35,7 @@ class Committed:
 
     new: int = 0
     quarantined: int = 0
-    revised: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["symbol", "before", "after"]))
+    revised: pd.DataFrame = field(default_factory=lambda: NONE_REVISED)
 
 
 class Shelf:
@@ -82,7 +84,7 @@ class Shelf:
             chosen = known.new | known.revised
             if not (chosen.any() or len(unseen) or news):
                 return Committed()
-            revised = self._revised(panel, rows.where(known.revised))
+            revised = self._revised(panel, rows.where(known.revised)) if known.revised.any() else NONE_REVISED
             rows = rows.where(chosen)
             name = self.record.add(_table(rows, unseen, self.time), news, fetch_id=fetch_id, at=at)
             panel.apply(name, rows, unseen, news)
@@ -235,7 +237,7 @@ class Shelf:
         return past
 
     def _revised(self, panel: Panel, rows: Rows) -> pd.DataFrame:
-        before = panel.held(rows)[:, CLOSE] if len(rows.times) else np.empty(0)
+        before = panel.held(rows)[:, CLOSE]
         return pd.DataFrame(
             {"symbol": rows.symbols, self.time: _index(rows.times, self.time), "before": before,
              "after": rows.values[:, CLOSE]}
@@ -243,9 +245,9 @@ class Shelf:
 
     def _unseen(self, bad: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         """Bad rows that are not in quarantine yet, as columns."""
-        columns = [self.time, "symbol", *FIELDS, "reason"]
         if bad.empty:
-            return pd.DataFrame(columns=columns)
+            return NOTHING
+        columns = [self.time, "symbol", *FIELDS, "reason"]
         found = bad.reset_index()[columns]
         if panel.quarantine.empty:
             return found
