@@ -55,6 +55,7 @@ class Polygon(FromBars):
         intervals=INTERVALS,
         benchmark="SPY",
         rate_symbol=YIELD,
+        rate_quote="bond",
         volatility_symbol="VIX",
         fx_symbol="C:{currency}{base}",
     )

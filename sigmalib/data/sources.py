@@ -12,7 +12,7 @@ from datetime import date
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pandas as pd
 
@@ -28,6 +28,9 @@ REGISTER = {
     "crypto": "sigmalib.data.crypto:Crypto",
     "files": "sigmalib.data.folder:Folder",
 }
+
+BILL_DAYS = 91
+RateQuote = Literal["effective", "discount", "bond"]
 
 GENERIC = ("per_minute", "burst", "workers", "timeout")  # options of every vendor, for its Limits
 
@@ -56,7 +59,7 @@ class Traits:
     """What can be known of a source before it is asked.
 
     about : what it is, in a sentence. limits : how it may be asked; None when nothing leaves this machine.
-    rate_symbol : whose close is the risk-free rate in percent a year. volatility_symbol : the volatility index.
+    rate_symbol : whose close is the risk-free rate in percent a year, quoted as ``rate_quote`` says. volatility_symbol : the volatility index.
     fx_symbol : template of the symbol whose close is ``base`` for one ``currency``. ships : it comes with the product,
     so that it is asked without being fetched first.
     """
@@ -68,6 +71,7 @@ class Traits:
     intervals: tuple[Interval, ...] = ("1d",)
     benchmark: str = "SPY"
     rate_symbol: str = ""
+    rate_quote: RateQuote = "effective"
     volatility_symbol: str = ""
     fx_symbol: str = ""
 
@@ -160,13 +164,14 @@ class FromBars:
         return Answer(LATEST.empty(), missing(*((symbol.strip().upper(), "quote", reason) for symbol in symbols)))
 
     def rates(self, start: date, end: date) -> Answer:
-        """The risk-free rate: the closes of ``traits.rate_symbol``, percent a year, taken for annual effective."""
+        """The risk-free rate as an annual effective fraction, from the closes of ``traits.rate_symbol``."""
         if not self.traits.rate_symbol:
             return Answer(_no_rates(), missing(("USD", "rate", f"the {self.name} source has no risk-free rate")))
         answer = self.bars([self.traits.rate_symbol], (pd.Timestamp(start) - pd.Timedelta(days=10)).date(), end)
-        closes = answer.frame["close"].droplevel("symbol").dropna() / 100
-        in_force = max(int(closes.index.searchsorted(pd.Timestamp(start), side="right")) - 1, 0)
-        found = closes.iloc[in_force:].rename("rate").rename_axis("date").to_frame()
+        quoted = answer.frame["close"].droplevel("symbol").dropna() / 100
+        effective = effective_rate(quoted, self.traits.rate_quote)
+        in_force = max(int(effective.index.searchsorted(pd.Timestamp(start), side="right")) - 1, 0)
+        found = effective.iloc[in_force:].rename("rate").rename_axis("date").to_frame()
         gaps = [("USD", "rate", str(row.reason)) for row in answer.missing.itertuples()] if found.empty else []
         return Answer(found if len(found) else _no_rates(), missing(*gaps))
 
@@ -189,6 +194,20 @@ class FromBars:
         """Nothing: a vendor is asked, and what was fetched is in the cache."""
         columns = ["first", "last", "sessions", "fields", "source", "origin"]
         return pd.DataFrame(columns=columns, index=pd.Index([], name="symbol", dtype="str"))
+
+
+def effective_rate(quoted: pd.Series, quote: RateQuote) -> pd.Series:
+    """Annual effective rates out of quoted ones, all fractions a year.
+
+    discount : of a bill of 91 days, on 360 days of its face value: (1 - d 91/360) ^ (-365/91) - 1. bond : compounded twice a
+    year: (1 + y/2) ^ 2 - 1. Source: Fabozzi, Fixed Income Mathematics, 4th ed. (2006), chapters on yields and bills.
+
+    >>> effective_rate(pd.Series([0.0525]), "discount").round(6).tolist()
+    [0.055047]
+    """
+    if quote == "discount":
+        return (1 - quoted * BILL_DAYS / 360) ** (-365 / BILL_DAYS) - 1
+    return (1 + quoted / 2) ** 2 - 1 if quote == "bond" else quoted
 
 
 def actions_in(bars: pd.DataFrame) -> pd.DataFrame:

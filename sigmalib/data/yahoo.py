@@ -55,6 +55,7 @@ class Yahoo(FromBars):
         options=(Option("base", "address asked instead of Yahoo's, such as a proxy"),),
         intervals=INTERVALS,
         rate_symbol="^IRX",
+        rate_quote="discount",
         volatility_symbol="^VIX",
         fx_symbol="{currency}{base}=X",
     )

@@ -923,8 +923,8 @@ def test_the_risk_free_rate_is_the_three_month_treasury_yield(polygon: Open) -> 
     answer = polygon(vendor).rates(date(2024, 3, 9), END)
     assert answer.missing.empty
     assert [day.day for day in answer.frame.index] == [8, 11, 12]
-    expected = [made_yields(date(2024, 3, day))["yield_3_month"] / 100 for day in (8, 11, 12)]
-    assert answer.frame["rate"].tolist() == pytest.approx(expected)
+    halves = [1 + made_yields(date(2024, 3, day))["yield_3_month"] / 200 for day in (8, 11, 12)]
+    assert answer.frame["rate"].tolist() == pytest.approx([half**2 - 1 for half in halves])
     assert {asked.path for asked in vendor.log} == {"/fed/v1/treasury-yields"}
     assert vendor.log[0].query == {"date.gte": "2024-02-28", "date.lte": "2024-03-12", "limit": "50000"}
 

@@ -768,7 +768,8 @@ print(*sys.modules)
 def test_the_rate_is_the_treasury_bill_as_a_fraction(yahoo: Yahoo, made: dict[str, pd.DataFrame]) -> None:
     rates = yahoo.rates(date(2024, 3, 2), date(2024, 3, 5)).frame
     assert rates.index[0] == pd.Timestamp("2024-03-01")
-    assert rates["rate"].tolist() == pytest.approx((made["^IRX"]["close"]["2024-03-01":"2024-03-05"] / 100).tolist())
+    bills = 1 - made["^IRX"]["close"]["2024-03-01":"2024-03-05"] / 100 * 91 / 360  # what one of face value 1 costs
+    assert rates["rate"].tolist() == pytest.approx((bills ** (-365 / 91) - 1).tolist())
 
 
 def test_an_exchange_rate_is_the_close_of_its_pair(yahoo: Yahoo) -> None:
