@@ -59,9 +59,9 @@ class Traits:
     """What can be known of a source before it is asked.
 
     about : what it is, in a sentence. limits : how it may be asked; None when nothing leaves this machine.
-    rate_symbol : whose close is the risk-free rate in percent a year, quoted as ``rate_quote`` says. volatility_symbol : the volatility index.
-    fx_symbol : template of the symbol whose close is ``base`` for one ``currency``. ships : it comes with the product,
-    so that it is asked without being fetched first.
+    rate_symbol : whose close is the risk-free rate in percent a year, quoted as ``rate_quote`` says. volatility_symbol
+    : the volatility index. fx_symbol : template of the symbol whose close is ``base`` for one ``currency``. ships : it
+    comes with the product, so that it is asked without being fetched first.
     """
 
     about: str
@@ -199,8 +199,9 @@ class FromBars:
 def effective_rate(quoted: pd.Series, quote: RateQuote) -> pd.Series:
     """Annual effective rates out of quoted ones, all fractions a year.
 
-    discount : of a bill of 91 days, on 360 days of its face value: (1 - d 91/360) ^ (-365/91) - 1. bond : compounded twice a
-    year: (1 + y/2) ^ 2 - 1. Source: Fabozzi, Fixed Income Mathematics, 4th ed. (2006), chapters on yields and bills.
+    discount : of a bill of 91 days, on 360 days of its face value: (1 - d 91/360) ^ (-365/91) - 1. bond : compounded
+    twice a year: (1 + y/2) ^ 2 - 1. Source: Fabozzi, Fixed Income Mathematics, 4th ed. (2006), chapters on yields and
+    bills.
 
     >>> effective_rate(pd.Series([0.0525]), "discount").round(6).tolist()
     [0.055047]

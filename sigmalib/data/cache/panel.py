@@ -48,7 +48,7 @@ class Rows(NamedTuple):
         time, symbol = index.levels
         time_codes, codes = (np.asarray(found) for found in index.codes)
         times = time.to_numpy(dtype="datetime64[us]").astype("int64")[time_codes]
-        return cls(list(symbol), codes, times, frame[list(FIELDS)].to_numpy(dtype="float64"))
+        return cls(symbol.tolist(), codes, times, frame[list(FIELDS)].to_numpy(dtype="float64"))
 
     def where(self, chosen: Array) -> Rows:
         """Some of the rows."""
@@ -138,7 +138,8 @@ class Panel:
     def _make_room(self, rows: Rows) -> None:
         """Add the symbols and times of ``rows`` to the axes; the arrays are only copied when they cannot hold them."""
         symbols = sorted({rows.names[code] for code in np.unique(rows.codes)} - self.at.keys())
-        times = np.setdiff1d(rows.times, self.times)
+        times = np.unique(rows.times)
+        times = times[~np.isin(times, self.times, assume_unique=True)]
         if not symbols and self.count + len(times) <= len(self.axis) and (not len(times) or times[0] > self._last()):
             self.axis[self.count : self.count + len(times)] = times
             self.count += len(times)

@@ -42,6 +42,7 @@ JUST_NOW = 50_000_000  # nanoseconds: coarser than any file system's clock
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{12}-([0-9a-f]{16})\.parquet")
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _ASKED = b"sigma.asked"
+_TEXTS = ["symbol", "source", "fetch_id", "reason"]
 
 Span = tuple[date, date]
 Asked = Mapping[str, Sequence[Span]]  # by symbol: the spans of days that were asked for
@@ -90,11 +91,17 @@ class Record:
     def names(self) -> list[BatchName]:
         """The batches there are, in the order in which they became known."""
         try:
-            found = self._fs.ls(self.folder, detail=True, refresh=True)
+            found = self._listed() if self._is_local else self._fs.ls(self.folder, detail=True, refresh=True)
         except FileNotFoundError:
             return []
         read = (_parsed(entry) for entry in found if entry["type"] == "file")
         return sorted(filter(None, read), key=lambda batch: batch.name)
+
+    def _listed(self) -> list[dict[str, object]]:
+        """What fsspec says of a folder on this machine, in less time: each opening waits for it."""
+        with os.scandir(self.folder) as entries:
+            found = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
+        return [{"name": name, "type": "file", "size": stat.st_size, "mtime": stat.st_mtime} for name, stat in found]
 
     def changed(self) -> object:
         """Something that differs once a batch was added; None when only a listing can tell.
@@ -229,7 +236,8 @@ def _with_origin(rows: pa.Table, known_at: datetime, source: str, fetch_id: str)
 
 def _parquet(table: pa.Table, asked: Asked) -> bytes:
     sink = BytesIO()
-    pq.write_table(table.replace_schema_metadata({_ASKED: _told(asked)}), sink, compression="zstd")
+    told = table.replace_schema_metadata({_ASKED: _told(asked)})
+    pq.write_table(told, sink, compression="zstd", use_dictionary=_TEXTS, write_statistics=False)
     return sink.getvalue()
 
 
