@@ -58,7 +58,14 @@ class DataUnavailable(SigmaError):
 
 
 class AccessDenied(DataUnavailable):
-    """The vendor refuses the key or the plan (401, 403); the message names the setting, never the key."""
+    """The vendor refuses the key (401), or the plan does not have this (403); the message never has the key.
+
+    everything : whether whatever else is asked would be refused, too.
+    """
+
+    def __init__(self, message: str, *, everything: bool = False) -> None:
+        self.everything = everything
+        super().__init__(message)
 
 
 class RateLimited(DataUnavailable):

@@ -26,6 +26,7 @@ class MarketView:
     fx : (session x currency), units of ``base_currency`` for one unit of the currency.
     profiles : PROFILES, by symbol. quotes : QUOTES of options, by session and symbol.
     missing : MISSING, what the source could not give and why.
+    actions_known : symbols whose dividends and splits are known over the whole picture.
     known_at : the instant after which nothing that became known is in the picture; None is all that is stored.
 
     ``until(t)`` is the only way back in time and never lets anything later through.
@@ -43,6 +44,7 @@ class MarketView:
     quotes: pd.DataFrame = field(default_factory=QUOTES.empty)
     missing: pd.DataFrame = field(default_factory=MISSING.empty)
     actions: pd.DataFrame = field(default_factory=ACTIONS.empty)
+    actions_known: frozenset[str] = frozenset()
     known_at: datetime | None = None
 
     def until(self, day: DateLike) -> MarketView:
@@ -68,9 +70,10 @@ class MarketView:
         split = [symbol for symbol in ratios.index[ratios != 1] if symbol in earlier.closes]
         if not split:
             return earlier
-        closes = earlier.closes.copy()
+        closes, actions = earlier.closes.copy(), earlier.actions.copy()
         closes[split] = closes[split] / ratios[split]
-        return replace(earlier, closes=closes)
+        actions["dividend"] /= ratios.reindex(actions.index.get_level_values("symbol"), fill_value=1.0).to_numpy()
+        return replace(earlier, closes=closes, actions=actions)
 
     @cached_property
     def returns(self) -> pd.DataFrame:
@@ -92,25 +95,27 @@ class MarketView:
         return float(known.iloc[-1]) if len(known) else float("nan")
 
     def dividend_yields(self) -> pd.Series:
-        """The continuous dividend yield a year by symbol: the profile's, else from the dividends of the last 365 days.
+        """The continuous dividend yield a year by symbol: from the dividends of the last 365 days where they are known.
 
-        log(1 + dividends / close), so 0 where none was paid; NaN without a close and where dividends are unknown,
-        which is said in ``missing``.
+        log(1 + dividends / close), each dividend in the shares of the as-of, so 0 where none was paid; NaN without a
+        close. Where dividends are not known it is the profile's, an assumption that has no date.
         """
         told = self.profiles["dividend_yield"].astype("float64")
-        when = self.actions.index.get_level_values("session")
-        recent = self.actions[
-            (when > pd.Timestamp(self.as_of) - pd.Timedelta(days=365)) & (self.actions["dividend"] > 0)
-        ]
-        paid = recent["dividend"].groupby(level="symbol").sum().reindex(told.index, fill_value=0.0)
-        unknown = self.missing.loc[self.missing["what"].isin(["dividend", "split"]), "symbol"]
-        trailing = (paid / self.prices().reindex(told.index)).map(np.log1p)
-        return told.fillna(trailing.mask(told.index.isin(unknown)))
+        trailing = (self._paid().reindex(told.index, fill_value=0.0) / self.prices().reindex(told.index)).map(np.log1p)
+        return told.where(~told.index.isin(self.actions_known), trailing)
+
+    def _paid(self) -> pd.Series:
+        """Dividends per share of the last 365 days by symbol, in the shares of the as-of."""
+        table = self.actions.reset_index().sort_values("session", ascending=False, kind="stable")
+        since = table.groupby("symbol")["split"].cumprod() / table["split"]  # splits after each session
+        recent = table["session"] > pd.Timestamp(self.as_of) - pd.Timedelta(days=365)
+        return (table["dividend"] / since)[recent].groupby(table["symbol"]).sum()
 
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hex digits that change when any value in the picture does."""
-        digest = blake2b(f"{self.as_of}|{self.benchmark}|{self.base_currency}|{self.source}".encode(), digest_size=8)
+        said = (self.as_of, self.benchmark, self.base_currency, self.source, *sorted(self.actions_known))
+        digest = blake2b("|".join(map(str, said)).encode(), digest_size=8)
         for frame in self._tables():
             digest.update("|".join(map(str, frame.columns)).encode())
             digest.update(pd.util.hash_pandas_object(frame).to_numpy().tobytes())
@@ -118,7 +123,7 @@ class MarketView:
 
     def _tables(self) -> tuple[pd.DataFrame, ...]:
         rates = self.rates.to_frame("rate")
-        return self.closes, self.adjusted, rates, self.fx, self.profiles, self.quotes, self.actions
+        return self.closes, self.adjusted, rates, self.fx, self.profiles, self.quotes, self.actions, self.missing
 
 
 def _row(frame: pd.DataFrame, day: date) -> pd.Series:

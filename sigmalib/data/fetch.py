@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -26,11 +26,13 @@ from sigmalib.data.cache import Cache
 from sigmalib.data.cache.record import Span, new_fetch_id
 from sigmalib.data.cache.shelf import Committed
 from sigmalib.data.manners import Manners
-from sigmalib.data.quality import sift
+from sigmalib.data.quality import order_findings, sift
 from sigmalib.data.sources import Answer, Source
 
 FLUSH_SECONDS = 1.0
 DAY = timedelta(days=1)
+FRESH = timedelta(days=7)  # within which a vendor may be late: what it did not give is asked for again
+REFUSALS = 10  # in a row, after which nothing more is asked
 SHOWN = 3  # absent sessions that a sentence names
 WORKERS = 4  # for a source without limits of its own
 
@@ -52,8 +54,9 @@ class Fetched:
     """What a fetch did; counts are of bars in the range asked for, unless said otherwise.
 
     rows : in the cache now. cached : of them, there before. revised : (symbol, time, close before and after) of bars
-    whose values changed; both are kept. quarantined : rows that came but cannot be right. requests : HTTP requests
-    made. missing : MISSING. failed : symbols that a failure of the source left out, wholly or in part, with the reason.
+    whose values changed; both are kept. quarantined : rows that came but cannot be right. reordered : rows that came
+    after a later one and were put in order. requests : HTTP requests made. missing : MISSING. failed : symbols that a
+    failure of the source left out, wholly or in part, with the reason.
     """
 
     fetch_id: str
@@ -67,6 +70,7 @@ class Fetched:
     requests: int
     quarantined: int
     revised: pd.DataFrame
+    reordered: int
     missing: pd.DataFrame
     failed: dict[str, str]
 
@@ -80,7 +84,7 @@ class Fetched:
         """``done``; ``partial`` when the source failed for some symbols, ``failed`` when it did for all of them."""
         if not self.failed:
             return "done"
-        return "failed" if len(self.failed) == len(self.symbols) and not self.rows else "partial"
+        return "failed" if len(self.failed) == len(self.symbols) else "partial"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for a program."""
@@ -88,7 +92,7 @@ class Fetched:
             "fetch_id": self.fetch_id, "source": self.source, "interval": self.interval, "start": self.start,
             "end": self.end, "symbols": list(self.symbols), "state": self.state, "rows": self.rows,
             "fetched": self.fetched, "cached": self.cached, "revised": self.revised, "quarantined": self.quarantined,
-            "requests": self.requests, "missing": self.missing,
+            "reordered": self.reordered, "requests": self.requests, "missing": self.missing,
         }  # fmt: skip
 
 
@@ -130,6 +134,7 @@ def fetch(
         cached=before,
         requests=(manners.requests if manners else 0) - sent,
         quarantined=sum(committed.quarantined for committed in under_way.committed),
+        reordered=under_way.reordered,
         revised=pd.concat(revised, ignore_index=True) if revised else Committed().revised,
         missing=missing_table(*sorted(set(gaps))),
         failed=under_way.failed,
@@ -149,7 +154,9 @@ class _UnderWay:
     committed: list[Committed] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    refused: int = 0
     refusal: str = ""
+    reordered: int = 0
     flushed: float = field(default_factory=time.monotonic)
 
     def run(self, tasks: Sequence[Task], manners: Manners | None, progress: Progress) -> None:
@@ -180,11 +187,17 @@ class _UnderWay:
             if manners and waiting:
                 manners.stop()
             pool.shutdown(wait=True, cancel_futures=True)
-            for future, task in waiting.items():
-                self._fail(task, self.refusal) if future.cancelled() else self._take(task, future)
-            self._flush()
-            for symbol in symbols.values():
-                self.cache.shelf(self.source.name, self.interval, symbol).fold()
+            try:
+                with ExitStack() as each:  # so that one that breaks does not keep the others from being taken
+                    for future, task in waiting.items():
+                        if future.cancelled():
+                            self._fail(task, self.refusal)
+                        else:
+                            each.callback(self._take, task, future)
+            finally:
+                self._flush()
+                for symbol in symbols.values():
+                    self.cache.shelf(self.source.name, self.interval, symbol).fold()
 
     def _ask(self, task: Task) -> Answer:
         """The source's answer, asked for once however many fetches of this process want it at the same time."""
@@ -206,9 +219,11 @@ class _UnderWay:
             answer = future.result()
         except DataUnavailable as error:
             self._fail(task, self.refusal or str(error))
-            if isinstance(error, AccessDenied) and not (self.came or self.committed):
+            self.refused = self.refused + 1 if isinstance(error, AccessDenied) else 0
+            if isinstance(error, AccessDenied) and (error.everything or self.refused >= REFUSALS):
                 self.refusal = str(error)  # not let in: the other symbols would hear the same
             return
+        self.refused = 0
         self.gaps += list(answer.missing.itertuples(index=False, name=None))
         frame = check(answer.frame, BARS if self.interval == "1d" else MINUTES)
         if self.interval == "1d" and len(frame):
@@ -229,17 +244,25 @@ class _UnderWay:
             answers = list(group)
             shelf = self.cache.shelf(self.source.name, self.interval, answers[0][0].symbol)
             filled = [frame for _, frame in answers if len(frame)]
-            good, bad = sift(pd.concat(filled) if filled else answers[0][1])
+            together = pd.concat(filled) if filled else answers[0][1]
+            self.reordered += int(order_findings(together)["measure"].sum())
+            good, bad = sift(together)
             asked: dict[str, list[Span]] = {}
             for task, frame in answers:
                 if len(frame) or task.symbol in shelf.panel().at:  # of a symbol that is known: it has no more there
-                    asked.setdefault(task.symbol, []).extend(self._settled(task))
+                    asked.setdefault(task.symbol, []).extend(self._settled(task, frame))
             self.committed.append(shelf.commit(good, bad, asked, fetch_id=self.fetch_id, at=self.now()))
 
-    def _settled(self, task: Task) -> list[Span]:
-        """The days of a task that are over, of which no more is to come, and those without a session before them."""
+    def _settled(self, task: Task, frame: pd.DataFrame) -> list[Span]:
+        """The days of a task that are over, of which no more is to come, and those without a session before them.
+
+        Of the last week only up to the last bar that came: the vendor may be late.
+        """
         (start, end), name = task.span, calendar_of(task.symbol)
         last = min(end, self._closed(task.symbol).date())
+        if self.now().date() - last < FRESH:
+            came = frame.index.get_level_values(0).max() if len(frame) else pd.NaT
+            last = min(last, came.date()) if pd.notna(came) else start - DAY
         return [(_after_session_before(start, name), last)] if start <= last else []
 
     def _closed(self, symbol: str) -> pd.Timestamp:

@@ -66,6 +66,7 @@ def gather(
             [answer.missing for answer in (bars, rates, fx, profiles, quotes, actions)] + [_unknown_dividends(prices)]
         ),
         actions=check(actions.frame, ACTIONS).sort_index(),
+        actions_known=_with_known_actions(prices, actions.missing),
         known_at=getattr(source, "known_at", None),
     )
 
@@ -73,6 +74,12 @@ def gather(
 def _wide(prices: pd.Series, days: pd.DatetimeIndex, symbols: pd.Index) -> pd.DataFrame:
     """Prices (session x symbol) of all ``days``, so that a session without a price is a NaN and not a shorter table."""
     return prices.unstack("symbol").reindex(index=days, columns=symbols).astype("float64")
+
+
+def _with_known_actions(bars: pd.DataFrame, missing: pd.DataFrame) -> frozenset[str]:
+    """Symbols whose every bar says its dividend and split, and of whose actions nothing is missing."""
+    said = bars[["dividend", "split"]].notna().all(axis=1).groupby(level="symbol").all()
+    return frozenset(set(said.index[said]) - set(missing["symbol"]))
 
 
 def _unknown_dividends(bars: pd.DataFrame) -> pd.DataFrame:

@@ -45,11 +45,13 @@ class Journal:
     def tell(self, source: str, health: Health) -> None:
         """Keep how ``source`` is doing, when that is something else than before."""
         with self.database.writing() as connection:
-            before = connection.execute(select(HealthRow.status).where(HealthRow.source == source)).scalar()
-            if before == health.status:
+            columns = (HealthRow.status, HealthRow.reason, HealthRow.since)
+            before = connection.execute(select(*columns).where(HealthRow.source == source)).first()
+            if before is not None and (before.status, before.reason) == (health.status, health.reason):
                 return
             connection.execute(delete(HealthRow).where(HealthRow.source == source))
-            said = {"status": health.status, "reason": health.reason, "since": health.since}
+            since = before.since if before is not None and before.status == health.status else health.since
+            said = {"status": health.status, "reason": health.reason, "since": since}
             connection.execute(insert(HealthRow).values(source=source, **said))
 
     def health(self) -> Mapping[str, Health]:

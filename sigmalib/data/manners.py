@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -67,12 +68,16 @@ class Health:
 
 
 class Bucket:
-    """Tokens for requests: ``burst`` at once, then ``per_minute`` of them a minute, shared by all threads."""
+    """Tokens for requests: ``burst`` at once, then at the pace of ``per_minute``; shared by all threads.
+
+    Never more than ``per_minute`` (and the burst, if that is more) within any 60 seconds, also when a burst was spent.
+    """
 
     def __init__(self, limits: Limits, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
         self._rate, self._burst = limits.per_minute / 60, max(limits.burst, 1)
         self._clock, self._sleep = clock, sleep
         self._free_at = clock() - self._burst / self._rate
+        self._sent: deque[float] = deque(maxlen=max(self._burst, int(limits.per_minute)))
         self._lock = threading.Lock()
 
     def take(self) -> None:
@@ -80,9 +85,12 @@ class Bucket:
         with self._lock:
             now = self._clock()
             self._free_at = max(self._free_at, now - self._burst / self._rate) + 1 / self._rate
-            wait = self._free_at - now
-        if wait > 0:
-            self._sleep(wait)
+            at = max(now, self._free_at)
+            if len(self._sent) == self._sent.maxlen:
+                at = max(at, self._sent[0] + 60)
+            self._sent.append(at)
+        if at > now:
+            self._sleep(at - now)
 
 
 class _TryAgain(Exception):
@@ -151,7 +159,7 @@ class Manners:
             self._tell("disabled", reason)
             raise SourceDown(f"{what}: {reason}") from None
         except AccessDenied as error:
-            self._tell("disabled", str(error))
+            self._tell("disabled" if error.everything else "degraded", str(error))
             raise
         self._tell("ok", "")
         return reply
@@ -201,7 +209,7 @@ class Manners:
             raise _TryAgain(SourceDown(f"{what}: {self._called} gave no answer ({type(error).__name__})")) from None
         status = int(getattr(reply, "status_code", None) or reply.status)
         if status in DENIED:
-            raise AccessDenied(_denied(self.source, status, what, remedy))
+            raise AccessDenied(_denied(self.source, status, what, remedy), everything=status == 401)
         after = retry_after(reply.headers, now=datetime.now(UTC))
         if status == LIMITED:
             waited = f"asks to wait {after:.0f} s" if after is not None else "says there are too many requests"

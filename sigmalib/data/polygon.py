@@ -47,7 +47,7 @@ class Polygon(FromBars):
     name = "polygon"
     traits = Traits(
         "Polygon (Massive): American stocks, options, indices, currencies and crypto; needs a key",
-        limits=Limits(per_minute=5, burst=5, workers=8, timeout=10),
+        limits=Limits(per_minute=5, burst=5, workers=8, timeout=10),  # the free plan
         options=(
             Option("key", "key of the Polygon account", required=True, secret=True),
             Option("base", "address of the interface", default=BASE),

@@ -9,7 +9,8 @@ takes what it cannot read for an empty list. Its import takes a quarter of a sec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import date
@@ -20,7 +21,7 @@ from urllib.parse import quote, urlsplit
 import certifi
 import urllib3
 from polygon import RESTClient
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, TimeoutError
 
 from sigmalib.core.errors import AnswerUnreadable, DataUnavailable
 from sigmalib.data.manners import Manners
@@ -28,6 +29,8 @@ from sigmalib.data.polygon_symbols import INDEX, NotFound, Wanted, ticker_of
 
 MOST_BARS, MOST_LISTED, MOST_SNAPSHOTS = 50_000, 1_000, 250  # a page
 SHOWN = 3  # tickers that a message names
+PATIENCE = 3  # time-outs that a whole answer may take; urllib3's own is of each read
+CHUNK = 1 << 16  # bytes
 
 
 class Client:
@@ -131,8 +134,9 @@ class _Wire(urllib3.PoolManager):
     ) -> urllib3.BaseHTTPResponse:
         """The reply to one request, which is never redirected; raises DataUnavailable, by type, unless it is a 200."""
         what = f"Polygon's {urlsplit(url).path}"
-        send = partial(super().urlopen, method, url, redirect=False, **settings)
-        reply = self._manners.send(send, what=what, transient=(HTTPError,))
+        send = partial(super().urlopen, method, url, redirect=False, **settings | {"preload_content": False})
+        read = partial(_whole, send, PATIENCE * self._manners.limits.timeout)
+        reply = self._manners.send(read, what=what, transient=(HTTPError,))
         if reply.status == 404:
             raise NotFound(f"{what}: Polygon has nothing by this name (404)")
         if reply.status != 200:
@@ -142,6 +146,20 @@ class _Wire(urllib3.PoolManager):
         except UnicodeDecodeError:
             raise AnswerUnreadable(f"{what}: the answer is not text") from None
         return reply
+
+
+def _whole(send: Callable[[], urllib3.BaseHTTPResponse], seconds: float) -> urllib3.HTTPResponse:
+    """The reply with all of its body; urllib3's TimeoutError when that takes more than so many ``seconds``."""
+    until, chunks = time.monotonic() + seconds, list[bytes]()
+    reply = send()
+    while chunk := reply.read1(CHUNK):
+        chunks.append(chunk)
+        if time.monotonic() > until:
+            reply.close()
+            reply.release_conn()
+            raise TimeoutError(f"the answer takes more than {seconds:g} s")
+    reply.release_conn()
+    return urllib3.HTTPResponse(b"".join(chunks), reply.headers, reply.status)
 
 
 class _Pages:

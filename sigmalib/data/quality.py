@@ -24,7 +24,7 @@ from sigmalib.core.times import DateLike, calendar, last_closed_session, session
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "adjusted_close", "volume", "dividend", "split")
 CROSSED = 1e-6  # the fraction by which rounding may put the low above the high
-UNDONE = 0.8  # a return of which the next one takes back this fraction looks like a bad print
+UNDONE = 0.8  # a return of which the next one takes back this fraction, to its inverse, looks like a bad print
 
 _RATIOS = [(n, 1) for n in (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 50, 100)] + [(3, 2), (5, 4)]
 SPLITS = {old / new: f"{new}:{old}" for a, b in _RATIOS for new, old in ((a, b), (b, a))}  # by what the price is left
@@ -102,6 +102,8 @@ class Rule(NamedTuple):
     says: str
 
 
+OVERPAID = "dividend"  # how the reason begins, when it is for too much of one
+
 RULES = (
     Rule("infinite", NUMBERS, np.isinf, np.inf, "is not a finite number"),
     Rule("unknown", ("close",), np.isnan, nan, "is unknown; a bar has a close at least"),
@@ -116,13 +118,14 @@ def sift(bars: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of BARS or MINUTES that can be true, and those that cannot, with a ``reason`` each.
 
     Bad is a close that is unknown; a price that is not positive, a number that is infinite, a volume or a dividend
-    below zero, a split that is not positive; a high below the low by more than a millionth; and a row whose label a
-    sound row before it has already. Other unknown numbers are not bad. Good is sorted and unique, the very same frame
-    when there was nothing to do; bad is in the order given. Raises InputError for a table of another shape.
+    below zero, a split that is not positive; a high below the low by more than a millionth; a row whose label a sound
+    row before it has already; and a dividend of no less than the share was worth, by the close before if there is one.
+    Other unknown numbers are not bad. Good is sorted and unique, the very same frame when there was nothing to do; bad
+    is in the order given. Raises InputError for a table of another shape.
     """
     check(bars, MINUTES if bars.index.names[0] == "time" else BARS)
     faults, keys = _faults(bars), _keys(_labels(bars))
-    if not faults and (np.diff(keys) > 0).all():
+    if not faults and (np.diff(keys) > 0).all() and not _overpaid(bars, np.arange(len(bars))):
         return bars, _with_reasons(bars, {})
     sound = np.delete(np.arange(len(bars)), list(faults))
     ordered = sound[np.argsort(keys[sound], kind="stable")]
@@ -130,7 +133,9 @@ def sift(bars: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     kept = ordered[np.maximum.accumulate(np.where(again, 0, np.arange(len(ordered))))]
     reasons = {row: fault.reason for row, fault in faults.items()}
     reasons |= {row: _repeated(bars, row, of) for row, of in zip(ordered[again].tolist(), kept[again], strict=True)}
-    return bars.iloc[ordered[~again]], _with_reasons(bars, reasons)
+    reasons |= (overpaid := _overpaid(bars, ordered[~again]))
+    good = ordered[~again]
+    return bars.iloc[good[~np.isin(good, list(overpaid))]], _with_reasons(bars, reasons)
 
 
 def findings(
@@ -219,6 +224,25 @@ def _faults(bars: pd.DataFrame) -> dict[int, Fault]:
         reason = f"high {_told(high[row])} lies below the low {_told(low[row])}"
         found.setdefault(row, Fault("crossed", float(high[row]), float(low[row]), reason))
     return found
+
+
+def _overpaid(bars: pd.DataFrame, rows: Whole) -> dict[int, str]:
+    """Why, by row, a dividend among ``rows``, sound and in order, is too much: no share is left worth nothing by one.
+
+    It is measured against the close before, per share of its day, or where there is none against its own close.
+    """
+    table = bars.iloc[rows]
+    if not (table["dividend"] > 0).any():
+        return {}
+    before = table["close"].groupby(level="symbol").shift() / table["split"].fillna(1.0)
+    worth = before.fillna(table["close"]).to_numpy(dtype="float64")
+    dividend = table["dividend"].to_numpy(dtype="float64")
+    over = dividend >= worth
+    found = {
+        row: f"{OVERPAID} {_told(paid)} is no less than the {_told(most)} that the share was worth"
+        for row, paid, most in zip(rows[over].tolist(), dividend[over], worth[over], strict=True)
+    }
+    return found | _overpaid(bars, rows[~over]) if found else {}  # a row taken out is not the one before
 
 
 def _repeated(bars: pd.DataFrame, row: int, first: int) -> str:
@@ -357,7 +381,7 @@ def _jumps(table: pd.DataFrame, limits: QualityLimits) -> Iterator[Finding]:
     for _, row in _unusual(table, limits).iterrows():
         if row["at"] == undone_at:
             continue
-        undone = -row["next"] / row["log"] >= UNDONE
+        undone = UNDONE <= -row["next"] / row["log"] <= 1 / UNDONE
         undone_at = row["at"] + 1 if undone else -1
         ratio = nan if undone else _split_ratio(row, limits.split_tolerance)
         if not isnan(ratio):
@@ -431,7 +455,9 @@ def _outside(table: pd.DataFrame, limits: QualityLimits) -> Iterator[Finding]:
 def _quarantined(bad: pd.DataFrame) -> Iterator[Finding]:
     faults = _faults(check(bad, BARS))
     for at, (session, symbol, reason) in enumerate(bad["reason"].reset_index().itertuples(index=False)):
-        fault = faults.get(at, Fault("repeated", 2, 1, reason))
+        paid = float(bad["dividend"].iloc[at])
+        beside = Fault("action", paid, nan, reason) if reason.startswith(OVERPAID) else Fault("repeated", 2, 1, reason)
+        fault = faults.get(at, beside)
         told = f"{symbol} on {session:%Y-%m-%d}: {reason}; the row is kept apart"
         yield Finding(symbol, session, fault.check, fault.measure, fault.limit, "bad", told)
 

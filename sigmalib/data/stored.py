@@ -58,6 +58,10 @@ class Stored(FromBars):
         bars = shelf.bars(wanted, pd.Timestamp(start), pd.Timestamp(end), self.known_at)
         gaps = [(symbol, "split", f"splits and dividends unknown: {reason}")
                 for symbol in wanted for reason in self._unfetched(shelf, symbol, start, end)]  # fmt: skip
+        unsaid = bars[["dividend", "split"]].isna().any(axis=1).groupby(level="symbol").sum()
+        for symbol in (name for name in wanted if unsaid.get(name, 0)):
+            told = f"dividends and splits of {symbol} are not given on {unsaid[symbol]} session(s)"
+            gaps.append((symbol, "split", f"{told}; a position from before them may have other shares now"))
         return Answer(actions_in(bars), missing(*gaps))
 
     def profiles(self, symbols: Sequence[str]) -> Answer:
@@ -102,7 +106,7 @@ class Stored(FromBars):
     def _gaps(self, shelf: Shelf, symbol: str, start: date, end: date) -> Iterator[Gap]:
         """Why some of a range is not there: not fetched, or not given."""
         unfetched = list(self._unfetched(shelf, symbol, start, end))
-        held = shelf.count(symbol, (start, end))
+        held = shelf.count(symbol, (start, end), self.known_at)
         yield from ((symbol, "history" if held else "price", reason) for reason in unfetched)
         if not unfetched and not held:
             yield symbol, "price", f"{self.name.capitalize()} has no bar of {symbol} from {start} to {end}"
@@ -110,7 +114,8 @@ class Stored(FromBars):
     def _unfetched(self, shelf: Shelf, symbol: str, start: date, end: date) -> Iterator[str]:
         """A sentence with the remedy when days of a range were never asked for."""
         name = calendar_of(symbol)
-        parts = [part for part in shelf.missing(symbol, (start, end)) if len(sessions(*part, name=name))]
+        unasked = shelf.missing(symbol, (start, end), self.known_at)
+        parts = [part for part in unasked if len(sessions(*part, name=name))]
         if parts:
             first, last = parts[0][0], parts[-1][1]
             how = f"`sigma data fetch {symbol} --source {self.name} --start {first} --end {last}`"

@@ -18,13 +18,14 @@ import pandas as pd
 from sigmalib.core.errors import InputError
 from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, Contract, missing
 from sigmalib.core.instruments import CURRENCIES
-from sigmalib.core.times import INTERVALS, Interval, last_session
+from sigmalib.core.times import INTERVALS, Interval, calendar, last_session
 from sigmalib.data import yahoo_rows as rows
 from sigmalib.data.manners import Limits, Manners
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
 from sigmalib.data.yahoo_rows import DAY, Refused
 
 MINUTES_KEPT, MINUTES_AT_ONCE = 29 * DAY, 7 * DAY
+NEW_YORK = ZoneInfo("America/New_York")
 LONGEST_REST = 10 * DAY  # no exchange is closed for longer
 QUOTES_AT_ONCE = 50  # from 100 on Yahoo breaks the connection
 
@@ -38,11 +39,6 @@ _SHARE_CLASS = re.compile(r"([A-Z]{1,5})[./]([A-C])")
 _ADDRESS = re.compile(r"https?://[^/?#\s]+/?")
 
 Gap = tuple[str, str, str]
-
-
-def today_in_new_york() -> date:
-    """The date in New York now."""
-    return datetime.now(ZoneInfo("America/New_York")).date()
 
 
 class Yahoo(FromBars):
@@ -60,11 +56,13 @@ class Yahoo(FromBars):
         fx_symbol="{currency}{base}=X",
     )
 
-    def __init__(self, manners: Manners, *, base: str = "", today: Callable[[], date] = today_in_new_york) -> None:
-        """``base`` replaces scheme and host of every address; ``today`` is the date in New York."""
+    def __init__(
+        self, manners: Manners, *, base: str = "", now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """``base`` replaces scheme and host of every address; ``now`` is an instant with its time zone."""
         from sigmalib.data.yahoo_client import Client  # yfinance takes over half a second: only once this is opened
 
-        self._client, self._today = Client(manners, base), today
+        self._client, self._now = Client(manners, base), now
 
     @classmethod
     def opened(cls, opening: Opening) -> Self:
@@ -110,15 +108,24 @@ class Yahoo(FromBars):
         return _joined([Answer(LATEST.empty(), none), *map(self._latest, batches)], LATEST)
 
     def option_chain(self, underlying: str, as_of: date) -> Answer:
-        """QUOTES of all expiries, one request each; only of the latest session, which Yahoo's quotes belong to.
+        """QUOTES of all expiries, one request each; only of the latest session that has opened, as Yahoo's are.
 
         A bid, ask or last of zero is unknown, as is a volatility at or below 1e-4: so Yahoo has them outside hours.
         """
-        symbol, latest = underlying.strip().upper(), last_session(self._today())
+        symbol, latest = underlying.strip().upper(), self._latest_session()
         if as_of != latest:
             reason = f"Yahoo has option quotes of the latest session only, {latest}, and none of {as_of}"
             return Answer(QUOTES.empty(), missing((symbol, "quote", reason)))
         return _each([symbol], "quote", QUOTES, partial(self._quotes, session=as_of))
+
+    def _today(self) -> date:
+        """The date in New York."""
+        return self._now().astimezone(NEW_YORK).date()
+
+    def _latest_session(self) -> date:
+        """The last session that has opened in New York."""
+        today = last_session(self._today())
+        return today if calendar().session_open(pd.Timestamp(today)) <= self._now() else last_session(today - DAY)
 
     def _days(self, symbol: str, name: str, *, start: date, end: date) -> Answer:
         today = self._today()

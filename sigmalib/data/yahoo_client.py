@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -131,7 +132,7 @@ class _PoliteSession(Session[Response]):
         self._manners, self._base = manners, base.rstrip("/")
 
     def request(self, method: Any, url: str, *args: Any, **options: Any) -> Response:
-        """The response, below status 400 when it is from the hosts that answer; pages with cookies come as they are."""
+        """The response, below status 400 when it is from the hosts that answer; pages with cookies of any status."""
         parts = urlsplit(url)
         address = f"{self._base}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}" if self._base else url
         options["timeout"] = self._manners.limits.timeout
@@ -139,7 +140,10 @@ class _PoliteSession(Session[Response]):
         def once() -> Response:
             return super(_PoliteSession, self).request(method, address, *args, **options)
 
-        return self._answer(once, f"Yahoo's {parts.path}") if parts.hostname in HOSTS else once()
+        if parts.hostname in HOSTS:
+            return self._answer(once, f"Yahoo's {parts.path}")
+        what = f"Yahoo's cookie from {parts.hostname}"
+        return self._manners.send(lambda: _Page(once()), what=what, transient=(RequestException,)).reply
 
     def _answer(self, once: Callable[[], Response], what: str) -> Response:
         status, cut = 0, False
@@ -164,6 +168,14 @@ class _PoliteSession(Session[Response]):
         if reply.status_code >= 400:
             raise _refusal(reply, what)
         return reply
+
+
+class _Page(NamedTuple):
+    """A page that is asked for its cookies: whatever its status, it came."""
+
+    reply: Response
+    status: int = 200
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def _refusal(reply: Response, what: str) -> Exception:
@@ -218,6 +230,14 @@ class _Way(YfData):
     def cache_get(self, url: str, params: Json | None = None, timeout: float = 30) -> Response:
         """Asked anew each time: yfinance keeps the last 64 answers of the process, whoever gave them."""
         return self.get(url, params, timeout)
+
+    def _get_cookie_basic(self, timeout: float = 30) -> bool:
+        """Whether there is the first kind of cookie; many block the host it is from, and there is a second kind."""
+        try:
+            found: bool = super()._get_cookie_basic(timeout)
+        except SourceDown:
+            return False
+        return found
 
     def _load_cookie_curlCffi(self) -> bool:  # noqa: N802 (named by the base class)
         return False

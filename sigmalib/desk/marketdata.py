@@ -11,15 +11,25 @@ import pandas as pd
 from sigmalib.core.errors import DataUnavailable
 from sigmalib.core.frames import LATEST, check
 from sigmalib.core.instruments import calendar_of
-from sigmalib.core.times import DateLike, Interval, last_closed_session, sessions, sessions_before, to_date
+from sigmalib.core.times import (
+    DateLike,
+    Interval,
+    calendar,
+    last_closed_session,
+    last_session,
+    sessions,
+    sessions_before,
+    to_date,
+)
 from sigmalib.data.cache.shelf import Shelf
 from sigmalib.data.fetch import Fetched, Progress, fetch
-from sigmalib.data.manners import Health
+from sigmalib.data.manners import Health, Manners
 from sigmalib.data.reference import fetch_chain, fetch_profiles, latest_profiles
 from sigmalib.data.sources import REGISTER, Source, source_class
 from sigmalib.data.stored import Stored
 from sigmalib.desk.world import HISTORY, World, open_world
 
+LAPSES, PATIENCE = "times in a row", timedelta(minutes=5)  # how an open breaker is told, and how long that is news
 MINUTE_DAYS = 5  # sessions of minute bars that are fetched unless said otherwise
 
 
@@ -58,14 +68,26 @@ def fetch_data(
     over. What could not be had is in the result's ``missing``; InputError for what makes no sense.
     """
     world = world or open_world(create=True)
-    vendor, manners = world.vendor(source)
     last = to_date(end, what="--end") if end else _latest(symbols, world.now())
-    first = (
-        to_date(start, what="--start") if start else sessions_before(last, HISTORY if interval == "1d" else MINUTE_DAYS)
-    )
-    began = world.now()
+    back = HISTORY if interval == "1d" else MINUTE_DAYS
+    first = to_date(start, what="--start") if start else sessions_before(last, back)
+    return _fetched(world, world.vendor(source), symbols, (first, last), interval, progress, refresh=refresh)
+
+
+def _fetched(
+    world: World,
+    asked: tuple[Source, Manners | None],
+    symbols: Sequence[str],
+    span: tuple[date, date],
+    interval: Interval,
+    progress: Progress,
+    *,
+    refresh: bool,
+) -> Fetched:
+    """What a fetch of one vendor did, with its line in the journal."""
+    (vendor, manners), began = asked, world.now()
     done = fetch(
-        vendor, world.cache, symbols, first, last,
+        vendor, world.cache, symbols, *span,
         now=world.now, interval=interval, manners=manners, progress=progress, refresh=refresh,
     )  # fmt: skip
     world.journal.keep(done, began_at=began, ended_at=world.now())
@@ -109,15 +131,17 @@ def fetch_books(
     """
     world = world or open_world()
     wanted = needs(names or list(world.store.books()["name"]), world, source=source)
-    first = start or wanted.start
-    done = fetch_data(wanted.bars, source=source, start=first, end=end, refresh=refresh, world=world, progress=progress)
+    first = to_date(start, what="--start") if start else wanted.start
+    last = to_date(end, what="--end") if end else _latest(wanted.bars, world.now())
     vendor, manners = world.vendor(source)
+    done = _fetched(world, (vendor, manners), wanted.bars, (first, last), "1d", progress, refresh=refresh)
     known = [] if refresh else list(latest_profiles(world.cache, vendor.name, None).index)
     unknown = [symbol for symbol in wanted.profiles if symbol not in known]
     answers = [fetch_profiles(vendor, world.cache, unknown, now=world.now)] if unknown else []
-    answers += [fetch_chain(vendor, world.cache, name, done.end, now=world.now) for name in wanted.chains]
+    opened = _opened(world.now())  # the session that a chain of this moment is of
+    answers += [fetch_chain(vendor, world.cache, name, opened, now=world.now) for name in wanted.chains]
     gaps = [table for table in (done.missing, *(answer.missing for answer in answers)) if len(table)]
-    requests = done.requests + (manners.requests if manners else 0)
+    requests = manners.requests if manners else 0
     return replace(done, missing=pd.concat(gaps, ignore_index=True) if gaps else done.missing, requests=requests)
 
 
@@ -232,6 +256,8 @@ def _source_row(name: str, world: World, health: Health | None) -> dict[str, obj
     traits = source_class(name).traits
     needed = [f"SIGMA_{name.upper()}_{option.name.upper()}" for option in traits.options if option.required]
     lacks = [variable for variable in needed if not world.settings.options.get(variable)]
+    if health and health.status == "disabled" and LAPSES in health.reason and world.now() - health.since > PATIENCE:
+        health = replace(health, status="degraded")  # it may be asked again, and nobody has tried
     told = (health.status, health.reason) if health else ("ok", "not asked yet" if traits.limits else "")
     status = ("disabled", f"set {', '.join(lacks)}") if lacks else told
     return {
@@ -239,6 +265,12 @@ def _source_row(name: str, world: World, health: Health | None) -> dict[str, obj
         "intervals": ", ".join(traits.intervals), "needs": ", ".join(needed), "status": status[0], "reason": status[1],
         "since": health.since if health and not lacks else None,
     }  # fmt: skip
+
+
+def _opened(at: datetime) -> date:
+    """The last session of New York that has opened."""
+    day = last_session(pd.Timestamp(at).tz_convert("America/New_York").date())
+    return day if calendar().session_open(pd.Timestamp(day)) <= pd.Timestamp(at) else sessions_before(day, 1)
 
 
 def _latest(symbols: Sequence[str], at: datetime) -> date:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from hashlib import blake2b
 
 import pandas as pd
 
 from sigmalib.core import __version__
-from sigmalib.core.errors import InputError
+from sigmalib.core.errors import DataUnavailable, InputError
 from sigmalib.core.market import MarketView
 from sigmalib.core.times import DateLike, sessions, sessions_before, to_date
 from sigmalib.data.exports import csv_text
@@ -54,10 +54,10 @@ def snapshot(
 def evening(*, world: World | None = None, progress: Progress = lambda days, _: days) -> Iterator[str]:
     """The evening's chain: fetch what all books need, then keep a snapshot of each; a sentence as each step is done.
 
-    A source that ships with the product has nothing to fetch. A fetch that fails for some symbols goes on with the
-    rest.
+    Sessions since a book's latest snapshot are made up for. A source that ships with the product has nothing to fetch.
+    When the source fails, the chain goes on with what is there, and raises DataUnavailable at its end.
     """
-    world = world or open_world()
+    world, failure = world or open_world(), ""
     names = list(world.store.books()["name"])
     if not names:
         raise InputError("no books yet; import one with `sigma book import FILE --book NAME`")
@@ -66,10 +66,22 @@ def evening(*, world: World | None = None, progress: Progress = lambda days, _: 
     else:
         done = fetch_books(names, world=world, progress=progress)
         told = f"{done.fetched:,} new bars of {len(done.symbols)} symbol(s), {len(done.missing)} missing"
+        failure = next(iter(done.failed.values()), "")
         yield f"market data: {done.state}, {told}"
     for name in names:
-        counts = snapshot(name, world=world)
+        counts = snapshot(name, start=_first_not_kept(name, world), world=world)
         yield f"{name}: {counts.new} new, {counts.unchanged} unchanged, {counts.revised} revised"
+    if failure:
+        raise DataUnavailable(f"the snapshots are of what was there, because the source failed: {failure}")
+
+
+def _first_not_kept(name: str, world: World) -> date | None:
+    """The session after the latest snapshot of a book; None, for the latest session alone, when there is none of it."""
+    kept = world.store.fingerprints(name)
+    if not kept:
+        return None
+    later = sessions(max(kept) + timedelta(days=1), max(world.as_of(), max(kept) + timedelta(days=1)))
+    return later[0].date() if len(later) else None
 
 
 def _range(start: DateLike, end: DateLike, last: date) -> pd.DatetimeIndex:
@@ -109,9 +121,10 @@ def _whole(valued: Valuation) -> dict[str, float]:
 def _as_opened(world: World, positions: pd.DataFrame, market: MarketView, day: pd.Timestamp) -> MarketView:
     """The market at ``day`` as opening the book that day brings it, whatever the range asked for.
 
-    Cut out of ``market``, unless the source had gaps in its range: then what that day lacks is asked for on its own.
+    Cut out of ``market`` for a source that ships. One that was fetched has chains by day, and actions and gaps by
+    range: what each day knew is gathered on its own, as it is where the source had gaps.
     """
-    if market.missing["what"].isin(RANGED).any():
+    if not world.source.traits.ships or market.missing["what"].isin(RANGED).any():
         return world.market(positions, day.date())
     view = market.until(day)
     start = pd.Timestamp(sessions_before(view.as_of, HISTORY))

@@ -180,6 +180,7 @@ def _missing(valuation: Valuation, simulation: Simulation, market: MarketView) -
         simulation.missing,
         benchmark,
         told[told["what"] == "rate"],
+        told[(told["what"] == "split") & told["symbol"].isin(valuation.holdings["underlying"])],
     ]
     return pd.concat([r for r in rows if len(r)] or [MISSING.empty()], ignore_index=True).drop_duplicates()
 

@@ -160,6 +160,52 @@ def test_a_damaged_batch_is_named_set_aside_and_asked_for_again(tmp_path: Path, 
     assert closes(shelf_in(tmp_path)) == [10, 11, 12]
 
 
+@pytest.mark.parametrize("harm", ["in the rows", "in the metadata"])
+def test_a_damaged_revision_is_asked_for_again_and_never_falls_back_in_silence(tmp_path: Path, harm: str) -> None:
+    span, shelf = (FIRST, date(2024, 3, 6)), shelf_in(tmp_path)
+    put(shelf, daily({"AAA": [100, 101, 102]}, "2024-03-04"), asked={"AAA": [span]})
+    put(shelf, daily({"AAA": [50, 101, 102]}, "2024-03-04"), asked={"AAA": [span]}, at=NOW + timedelta(hours=1))
+    shelf.fold()
+    place = batches(tmp_path)[1]
+    content = bytearray(place.read_bytes())
+    content[8 if harm == "in the rows" else -12] ^= 0xFF
+    place.write_bytes(bytes(content))
+    assert len(shelf_in(tmp_path).verify()) == 1
+    assert shelf_in(tmp_path).missing("AAA", span) == [span]
+    put(
+        shelf_in(tmp_path),
+        daily({"AAA": [50, 101, 102]}, "2024-03-04"),
+        asked={"AAA": [span]},
+        at=NOW + timedelta(hours=2),
+    )
+    again = shelf_in(tmp_path)
+    assert (closes(again), again.missing("AAA", span)) == ([50, 101, 102], [])
+
+
+def test_an_unknown_dividend_or_split_never_takes_the_place_of_a_known_one(tmp_path: Path) -> None:
+    shelf = shelf_in(tmp_path)
+    put(shelf, daily({"AAA": [100, 10]}, "2024-03-04", split=[1, 10]))
+    done = put(
+        shelf, daily({"AAA": [100, 11]}, "2024-03-04", split=np.nan, dividend=np.nan), at=NOW + timedelta(hours=1)
+    )
+    assert done.revised["after"].tolist() == [11]
+    assert closes(shelf_in(tmp_path), field="split") == [1, 10]
+
+
+def test_a_reader_that_comes_late_to_a_damaged_file_is_told_the_same(tmp_path: Path) -> None:
+    shelf = shelf_in(tmp_path)
+    put(shelf, daily({"AAA": [10]}, "2024-03-04"))
+    listed = shelf.record.names()
+    batches(tmp_path)[0].write_bytes(b"PAR1")
+    assert [shelf_in(tmp_path).record.read(listed[0]), shelf.record.read(listed[0])] == [None, None]
+
+
+def test_a_folder_with_marks_in_its_name_is_a_folder(tmp_path: Path) -> None:
+    cache = Cache(str(tmp_path / "w[1]*" / "bars"), tmp_path / "reading")
+    put(cache.shelf("vendor", "1d", "AAA"), daily({"AAA": [10]}, "2024-03-04"))
+    assert [source for source, *_ in cache.shelves()] == ["vendor"]
+
+
 def test_damage_that_nobody_read_yet_is_found_by_verifying(tmp_path: Path) -> None:
     shelf = shelf_in(tmp_path)
     put(shelf, daily({"AAA": [10]}, "2024-03-04"))
@@ -246,7 +292,7 @@ def test_levels_are_the_same_however_the_rows_arrive(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     count = data.draw(st.integers(2, 12))
-    number = st.floats(1, 100)
+    number = st.floats(2, 100)
     path = data.draw(st.lists(number, min_size=count, max_size=count))
     dividend = data.draw(st.lists(st.sampled_from([0.0, 0.0, 0.5]), min_size=count, max_size=count))
     split = data.draw(st.lists(st.sampled_from([1.0, 1.0, 2.0, 0.5]), min_size=count, max_size=count))

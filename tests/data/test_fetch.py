@@ -131,12 +131,47 @@ def test_a_failure_for_one_symbol_is_labelled_partial_and_the_others_are_kept(ca
 
 def test_whoever_is_not_let_in_stops_asking(cache: Cache) -> None:
     def refuse(symbol: str) -> None:
-        raise AccessDenied(f"{symbol}: the key is not known")
+        raise AccessDenied(f"{symbol}: the key is not known", everything=True)
 
     vendor = Vendor(refuse)
     done = ask(vendor, cache, *(f"S{count:03d}" for count in range(200)))
     assert len(vendor.asked) < 20
     assert (done.state, len(done.failed), done.rows) == ("failed", 200, 0)
+
+
+def test_a_symbol_that_the_plan_does_not_have_keeps_no_other_from_being_asked(cache: Cache) -> None:
+    def refuse(symbol: str) -> None:
+        if symbol == "C:EURUSD":
+            raise AccessDenied("C:EURUSD: not in the plan")
+
+    names = [f"S{count:02d}" for count in range(30)]
+    done = ask(Vendor(refuse), cache, "C:EURUSD", *names)
+    assert (done.rows, done.failed) == (150, {"C:EURUSD": "C:EURUSD: not in the plan"})
+
+
+class Late(Vendor):
+    """A vendor that does not have the last session yet."""
+
+    def bars(self, symbols: Sequence[str], start: date, end: date, interval: Interval = "1d") -> Answer:
+        """Bars of every session asked for but the last."""
+        answer = super().bars(symbols, start, end, interval)
+        days = answer.frame.index.get_level_values("session")
+        return Answer(answer.frame[days < days.max()], answer.missing)
+
+
+def test_a_session_that_the_vendor_did_not_have_yet_is_asked_for_again(cache: Cache) -> None:
+    early = ask(Late(), cache, "AAA")
+    assert (early.rows, early.missing["what"].tolist()) == (4, ["history"])
+    late = ask(vendor := Vendor(), cache, "AAA")
+    assert vendor.asked == [("AAA", FRIDAY, FRIDAY)]
+    assert (late.rows, late.missing.empty) == (5, True)
+
+
+def test_what_a_vendor_never_had_is_not_asked_for_for_ever(cache: Cache) -> None:
+    years_later = datetime(2026, 3, 8, 21, 30, tzinfo=UTC)
+    for _ in range(2):
+        done = fetch(vendor := Late(), cache, ["AAA"], MONDAY, FRIDAY, now=lambda: years_later)
+    assert (vendor.asked, done.rows) == ([], 4)
 
 
 def test_what_came_before_an_interruption_is_kept(cache: Cache) -> None:
@@ -161,9 +196,12 @@ def test_a_bug_in_a_source_is_told_and_what_came_is_kept(cache: Cache) -> None:
         if symbol == "BBB":
             raise ZeroDivisionError
 
+    names = [f"S{count:02d}" for count in range(20)]
     with pytest.raises(ZeroDivisionError):
-        ask(Vendor(break_down), cache, "AAA", "BBB")
-    assert cache.shelf("vendor", "1d", "").panel().symbols == ["AAA"]
+        ask(Vendor(break_down), cache, "AAA", "BBB", *names)
+    held = cache.shelf("vendor", "1d", "").panel().symbols
+    assert "AAA" in held
+    assert "BBB" not in held
 
 
 def test_symbols_are_asked_for_at_the_same_time(cache: Cache) -> None:

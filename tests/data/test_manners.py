@@ -232,14 +232,19 @@ def test_a_wait_beyond_five_minutes_fails_at_once() -> None:
 # Being refused
 
 
-@pytest.mark.parametrize(("status", "why"), [(401, "does not know the key"), (403, "does not allow this")])
-def test_a_refused_key_is_not_tried_again_and_disables_the_source(status: int, why: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "why", "becomes"), [(401, "does not know the key", "disabled"), (403, "does not allow this", "degraded")]
+)
+def test_a_refusal_is_not_tried_again_and_a_refused_key_disables_the_source(
+    status: int, why: str, becomes: str
+) -> None:
     health: list[Health] = []
     line = Line(Said(status))
     with pytest.raises(AccessDenied, match=rf"bars: Vendor {why}.*\({status}\); check SIGMA_VENDOR_KEY") as raised:
         manners_of(Clock(), told=health.append).send(line, what="bars")
     assert line.asked == 1
-    assert [(entry.status, entry.reason) for entry in health] == [("disabled", str(raised.value))]
+    assert [(entry.status, entry.reason) for entry in health] == [(becomes, str(raised.value))]
+    assert raised.value.everything == (status == 401)
 
 
 def test_a_source_without_a_key_says_what_else_to_do() -> None:
@@ -393,3 +398,13 @@ def test_stop_wakes_who_waits_for_a_retry_or_a_token(answer: Said) -> None:
     manners.stop()
     thread.join(10)
     assert (thread.is_alive(), errors, line.asked) == (False, ["bars: not asked, the fetch was stopped"], 1)
+
+
+def test_never_more_than_the_vendor_allows_in_any_minute() -> None:
+    clock = Clock()
+    bucket, sent = Bucket(Limits(per_minute=5, burst=5), clock=clock, sleep=clock.sleep), []
+    for _ in range(40):
+        bucket.take()
+        sent.append(clock())
+    assert len(set(sent[:5])) == 1
+    assert all(later - earlier >= 60 for earlier, later in zip(sent, sent[5:], strict=False))

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import re
+import socketserver
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import date
 from itertools import cycle
 from pathlib import Path
@@ -20,7 +24,7 @@ import pytest
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, DataUnavailable, InputError, RateLimited, SourceDown
 from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, check
-from sigmalib.data.manners import Limits, Manners
+from sigmalib.data.manners import Bucket, Limits, Manners
 from sigmalib.data.polygon import Polygon
 from sigmalib.data.polygon_symbols import ticker_of
 from sigmalib.data.sources import Opening, source_class
@@ -437,6 +441,51 @@ def test_a_server_that_takes_too_long_is_an_outage(polygon: Open) -> None:
     vendor.faults = [Reply({}, delay=0.4)] * 2
     failing(polygon(vendor, limits=Limits(per_minute=6e6, timeout=0.1, attempts=2)), SourceDown, "ReadTimeoutError")
     assert len(vendor.log) == 2
+
+
+def test_an_answer_that_drips_is_given_up_after_three_time_outs_and_asked_for_again() -> None:
+    began = time.monotonic()
+    with dripping(0.05) as (base, connected):
+        limits = Limits(per_minute=6e6, timeout=0.1, attempts=2)
+        source = Polygon.opened(
+            Opening({"key": KEY, "base": base}, Path(), Manners("polygon", limits, sleep=[].append))
+        )
+        failing(source, SourceDown, "TimeoutError")
+    assert len(connected) == 2
+    assert time.monotonic() - began < 2
+
+
+@contextmanager
+def dripping(every: float) -> Iterator[tuple[str, list[object]]]:
+    """A server that sends a byte of a long body ``every`` so many seconds, and who connected to it."""
+    connected: list[object] = []
+
+    class Drip(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            connected.append(self.client_address)
+            self.request.recv(65536)
+            with suppress(OSError):  # the client gave up
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+                for _ in range(100):
+                    self.request.sendall(b" ")
+                    time.sleep(every)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads, block_on_close = True, False
+
+    with Server(("127.0.0.1", 0), Drip) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", connected
+        server.shutdown()
+
+
+def test_by_default_no_minute_has_more_than_five_requests() -> None:
+    clock, sent = [0.0], []
+    bucket = Bucket(Polygon.traits.limits, clock=lambda: clock[0], sleep=lambda wait: clock.insert(0, clock[0] + wait))
+    for _ in range(20):
+        bucket.take()
+        sent.append(clock[0])
+    assert max(sum(0 <= other - first <= 60 for other in sent) for first in sent) == 5
 
 
 def test_a_server_that_is_not_there_is_an_outage() -> None:

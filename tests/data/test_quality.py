@@ -93,6 +93,21 @@ def test_a_row_that_cannot_be_true_is_bad_with_its_field_and_value(column, value
     pd.testing.assert_frame_equal(good, bars.drop(bars.index[3]))
 
 
+def test_a_dividend_of_no_less_than_the_share_was_worth_is_bad():
+    bars = made([10.0, 10.0, 4.0, 10.0, 5.0], dividend={0: 10.0, 2: 6.0, 3: 4.0, 4: 5.0}, split={4: 2.0})
+    good, bad = sift(bars)
+    assert [f"{session:%m-%d}" for session, _ in bad.index] == ["01-02", "01-05", "01-08"]
+    assert bad["reason"].tolist() == [
+        "dividend 10 is no less than the 10 that the share was worth",
+        "dividend 4 is no less than the 4 that the share was worth",
+        "dividend 5 is no less than the 5 that the share was worth",
+    ]
+    assert list(good["dividend"]) == [0.0, 6.0]  # what a share pays out may be more than what is left of it
+    table = found(bars)
+    assert told(table[table["severity"] == "bad"])[0][:3] == ("action", "2024-01-02", 10.0)
+    assert set(table.loc[table["severity"] == "bad", "check"]) == {"action"}
+
+
 def test_what_is_merely_unknown_or_rounded_is_not_bad():
     unknown = dict.fromkeys(["open", "high", "low", "volume", "dividend", "split"], np.nan)
     assert sift(made(ordinary(), **unknown))[1].empty
@@ -235,6 +250,13 @@ def test_a_move_that_is_undone_the_next_session_looks_like_a_bad_print_and_is_to
         table = found(made(jumped(30, factor, until=31)))
         assert [row[:2] for row in told(table)] == [("outlier", "2024-02-14")]
         assert "it looks like a bad print" in table["sentence"][0]
+
+
+def test_a_split_after_a_rise_does_not_look_like_a_bad_print():
+    closes = [close * (1.3 if row == 30 else 0.65 if row > 30 else 1) for row, close in enumerate(ordinary())]
+    table = found(made(closes))
+    assert [row[:2] for row in told(table)] == [("outlier", "2024-02-14"), ("split", "2024-02-15")]
+    assert "bad print" not in table["sentence"][0]
 
 
 def test_a_wild_series_has_a_wider_limit():

@@ -106,6 +106,20 @@ def test_what_was_known_then_is_seen_whatever_came_since(stored: Stored, cache: 
     assert before.known_at == NOW + timedelta(hours=1)
 
 
+def test_what_was_not_known_then_is_missing_then(cache: Cache, stored: Stored) -> None:
+    then = Stored("vendor", TRAITS, cache, known_at=NOW - timedelta(hours=1))
+    for answer, what in ((then.bars(["AAA"], START, END), "price"), (then.actions(["AAA"], START, END), "split")):
+        assert answer.frame.empty
+        assert answer.missing["what"].tolist() == [what]
+
+
+def test_bars_that_say_nothing_of_splits_are_named(cache: Cache) -> None:
+    put(cache, daily({"AAA": [10, 11]}, str(START), split=np.nan))
+    answer = Stored("vendor", TRAITS, cache).actions(["AAA"], START, END)
+    assert answer.missing["what"].tolist() == ["split"]
+    assert "not given on 2 session(s)" in answer.missing["reason"][0]
+
+
 class Talking(Sample):
     """A source with profiles and a chain, which says something else each time."""
 

@@ -45,7 +45,8 @@ Body = dict[str, Any]
 def yahoo_at(
     base: str, *, today: date = SUNDAY, limits: Limits = PATIENT, sleep: Callable[[float], object] = lambda s: None
 ) -> Yahoo:
-    return Yahoo(Manners("yahoo", limits, sleep=sleep), base=base, today=lambda: today)
+    evening = datetime(today.year, today.month, today.day, 20, tzinfo=NEW_YORK)
+    return Yahoo(Manners("yahoo", limits, sleep=sleep), base=base, now=lambda: evening)
 
 
 @pytest.fixture(scope="module")
@@ -586,6 +587,14 @@ def test_chains_are_of_the_latest_session_only(vendor: Vendor, yahoo: Yahoo) -> 
     assert vendor.log == []
 
 
+def test_before_the_open_chains_are_of_the_session_before(vendor: Vendor) -> None:
+    for clock, latest in (((9, 29), "2024-06-27"), ((9, 30), "2024-06-28")):
+        now = datetime(2024, 6, 28, *clock, tzinfo=NEW_YORK)
+        yahoo = Yahoo(Manners("yahoo", PATIENT), base=vendor.base, now=lambda now=now: now)  # type: ignore[misc]
+        reason = yahoo.option_chain("AAPL", date(2024, 6, 26)).missing["reason"].item()
+        assert f"the latest session only, {latest}, and none of 2024-06-26" in reason
+
+
 def test_a_symbol_without_options_is_labelled(yahoo: Yahoo) -> None:
     answer = yahoo.option_chain("BTC-USD", LAST)
     assert gaps(answer) == [("BTC-USD", "quote")]
@@ -716,6 +725,28 @@ def test_quotes_that_cannot_be_had_fail_by_type(
     with pytest.raises(error, match=r"/v7/finance/quote"):
         yahoo.quotes(["SPY"])
     assert len(vendor.asked) == requests
+
+
+def test_requests_for_cookie_and_crumb_are_counted(vendor: Vendor) -> None:
+    manners = Manners("yahoo", PATIENT)
+    Yahoo(manners, base=vendor.base).quotes(["SPY"])
+    assert [asked.path for asked in vendor.log] == ["/", "/v1/test/getcrumb", "/v7/finance/quote"]
+    assert manners.requests == 3
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 503])
+def test_a_page_with_cookies_may_have_any_status(made: dict[str, pd.DataFrame], status: int) -> None:
+    usual = yahoo_server(made).answer
+    with answering(lambda asked: Reply({}, status) if asked.path == "/" else usual(asked)) as vendor:
+        assert len(yahoo_at(vendor.base).quotes(["SPY"]).frame) == 1
+        assert len(vendor.log) == 3
+
+
+@pytest.mark.parametrize("what", ["profiles", "quotes"])
+def test_hosts_of_cookies_that_cannot_be_reached_are_an_outage(what: str) -> None:
+    yahoo = yahoo_at("http://127.0.0.1:9", limits=replace(PATIENT, attempts=2))
+    with pytest.raises(SourceDown, match=r"cookie from guce\.yahoo\.com: Yahoo gave no answer"):
+        getattr(yahoo, what)(["SPY"])
 
 
 def test_quotes_come_after_a_failure_that_heals(vendor: Vendor, yahoo: Yahoo) -> None:

@@ -168,9 +168,9 @@ def test_impossible_rows_behind_the_book_are_told(stored: World, tmp_path: Path)
 
 def test_a_source_that_is_disabled_is_told_since_when_and_why(stored: World, tmp_path: Path) -> None:
     book_of(stored, tmp_path, "AAA")
-    stored.journal.tell("yahoo", Health("disabled", "yahoo failed 8 times in a row", SINCE))
+    stored.journal.tell("yahoo", Health("disabled", "yahoo does not know the key (401)", SINCE))
     assert doubts(stored) == (
-        "The yahoo source is disabled since 2024-06-28 10:30 New York time: yahoo failed 8 times in a row.",
+        "The yahoo source is disabled since 2024-06-28 10:30 New York time: yahoo does not know the key (401).",
     )
     stored.journal.tell("yahoo", Health("ok", "", SINCE))
     assert doubts(stored) == ()

@@ -14,9 +14,9 @@ from sigmalib.core.times import sessions
 from sigmalib.desk.book import import_book, open_book
 from sigmalib.desk.dataquality import check_data
 from sigmalib.desk.marketdata import bars, closes, data_status, fetch_books, fetch_data, fetches, needs, sources
-from sigmalib.desk.nightly import evening
+from sigmalib.desk.nightly import evening, snapshot
 from sigmalib.desk.world import World, known_variables, open_world, read_settings
-from tests.vendors import Vendor, serving
+from tests.vendors import Reply, Vendor, serving
 from tests.worlds import book_file, new_workspace, world_in
 from tests.yahoo import walk, yahoo_server
 
@@ -95,8 +95,6 @@ def test_the_sources_are_listed_with_what_they_lack(world: World) -> None:
 
 
 def test_a_vendor_in_trouble_is_degraded_until_it_answers(live: World, yahoo: Vendor) -> None:
-    from tests.vendors import Reply
-
     yahoo.faults = [Reply({}, status=500)] * 4
     vendor, manners = live.vendor()
     assert manners is not None
@@ -213,3 +211,34 @@ def test_every_variable_of_every_source_is_known() -> None:
         "SIGMA_BARS",
     } <= set(names)
     assert set(known_variables("files")) == {"SIGMA_FILES_PATH"}
+
+
+def test_missed_evenings_are_made_up_for(live: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, "AAPL,100,200,2024-01-10,,", "CASH,1000,1,2024-01-10,,"), name="mine", world=live)
+    fetch_books(["mine"], world=live)
+    snapshot("mine", start="2024-06-24", end="2024-06-24", world=live)
+    assert list(evening(world=live))[1] == "mine: 4 new, 0 unchanged, 0 revised"
+
+
+def test_an_evening_without_the_vendor_keeps_its_snapshots_and_fails(
+    live: World, yahoo: Vendor, tmp_path: Path
+) -> None:
+    import_book(book_file(tmp_path, "AAPL,100,200,2024-01-10,,", "CASH,1000,1,2024-01-10,,"), name="mine", world=live)
+    fetch_books(["mine"], world=live)
+    yahoo.faults = [Reply({}, status=401)] * 200
+    told = []
+    with pytest.raises(DataUnavailable, match="the source failed"):
+        told += [sentence for sentence in evening(world=live) if not told.append(sentence)]
+    assert told[0].startswith("market data: failed")
+    assert told[1] == "mine: 1 new, 0 unchanged, 0 revised"
+
+
+def test_a_range_of_snapshots_says_what_each_day_says(live: World, tmp_path: Path) -> None:
+    rows = ("AAPL,100,200,2024-01-10,,", "AAPL240920C00200000,1,12,2024-01-10,,", "CASH,1000,1,2024-01-10,,")
+    import_book(book_file(tmp_path, *rows), name="mine", world=live)
+    fetch_books(["mine"], world=live)
+    days = ("2024-03-04", "2024-03-05", "2024-05-10", "2024-06-28")
+    for day in days:
+        snapshot("mine", start=day, end=day, world=live)
+    counts = snapshot("mine", start=days[0], end=days[-1], world=live)
+    assert (counts.unchanged, counts.revised) == (4, 0)

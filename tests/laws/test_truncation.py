@@ -157,3 +157,18 @@ def test_the_day_of_a_split_has_no_profit_or_loss_of_it() -> None:
     moved = closes.loc["2022-12-06", "AAA"] - closes.loc["2022-12-05", "AAA"] / 2
     assert row["pnl_day"] == pytest.approx(200 * moved, rel=1e-12)
     assert row["pnl_total"] == pytest.approx(200 * closes.loc["2022-12-06", "AAA"] - 100 * 90, rel=1e-12)
+
+
+def test_the_dividend_yield_is_in_the_shares_of_the_day() -> None:
+    seen = view()
+    days = [pd.Timestamp(day) for day in ("2022-02-01", "2022-12-06")]
+    index = pd.MultiIndex.from_product([days, ["AAA"]], names=list(ACTIONS.index))
+    closes = seen.closes.copy()
+    closes["AAA"] = 100.0
+    closes.loc["2022-12-06":, "AAA"] = 25.0
+    actions = pd.DataFrame({"dividend": [1.5, 0.0], "split": [1.0, 4.0]}, index=index)
+    seen = replace(seen, closes=closes, actions=actions, actions_known=frozenset(["AAA"]))
+    before, after = (seen.until(day).dividend_yields()["AAA"] for day in ("2022-12-05", "2022-12-06"))
+    assert before == pytest.approx(np.log1p(0.015))
+    assert after == pytest.approx(before, rel=1e-12)
+    assert seen.until("2022-12-06").before("2022-12-05").dividend_yields()["AAA"] == pytest.approx(before, rel=1e-12)

@@ -48,8 +48,10 @@ class Cache:
     def shelves(self) -> Iterator[tuple[str, Interval, str, Shelf]]:
         """Every shelf that has something: source, interval, symbol (``all`` for daily bars) and the shelf."""
         fs, base = fsspec.core.url_to_fs(self.root)
-        for place in sorted(fs.glob(f"{base.rstrip('/')}/*/1[dm]/*")):
-            source, interval, part = str(place).split("/")[-3:]
+        for place in _below(fs, base.rstrip("/"), 3):
+            source, interval, part = place.split("/")[-3:]
+            if interval not in TIME:
+                continue
             yield source, interval, unquote(part), self._shelf(source, interval, part)  # type: ignore[misc,arg-type]
 
     def _shelf(self, source: str, interval: Interval, part: str) -> Shelf:
@@ -60,3 +62,12 @@ class Cache:
             copies = self.local / "copies" / origin / source / interval / part
             self._shelves[key] = Shelf(record, copies, time=TIME[interval])
         return self._shelves[key]
+
+
+def _below(fs: fsspec.AbstractFileSystem, folder: str, depth: int) -> list[str]:
+    """The folders so many steps below one, in order; none when it is not there."""
+    if depth == 0:
+        return [folder]
+    inside = fs.ls(folder, detail=True) if fs.isdir(folder) else []
+    return [deep for entry in sorted(inside, key=lambda entry: str(entry["name"])) if entry["type"] == "directory"
+            for deep in _below(fs, str(entry["name"]), depth - 1)]  # fmt: skip

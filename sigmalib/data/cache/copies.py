@@ -14,15 +14,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sigmalib.data.cache.panel import Panel
+from sigmalib.data.cache.panel import FIELDS, Panel
 from sigmalib.data.cache.record import BatchName, Span
+
+LAYOUT = ["1", *FIELDS]  # a copy of another layout is made anew
 
 
 def write_copy(panel: Panel, folder: Path) -> None:
@@ -46,6 +48,8 @@ def write_copy(panel: Panel, folder: Path) -> None:
         "batches": panel.batches,
         "coverage": {name: [[str(start), str(end)] for start, end in spans] for name, spans in panel.coverage.items()},
         "revisions": panel.revisions,
+        "lost": panel.lost,
+        "layout": LAYOUT,
     }
     (made / "about.json").write_text(json.dumps(told), encoding="utf-8")
     made.rename(folder / f"{count:08d}-{panel.fingerprint}")
@@ -54,11 +58,16 @@ def write_copy(panel: Panel, folder: Path) -> None:
     panel.unwritten = 0
 
 
-def open_copy(folder: Path, names: Mapping[str, BatchName]) -> Panel | None:
-    """The newest generation, if every batch it was made from is there as it was; else None."""
+def open_copy(folder: Path, names: Mapping[str, BatchName], lost: Collection[str] = ()) -> Panel | None:
+    """The newest generation, if every batch it was made from is there as it was; else None.
+
+    lost : the batches that were set aside, of which a copy must know, too.
+    """
     for place in reversed(_generations(folder)):
         try:
             about = json.loads((place / "about.json").read_text(encoding="utf-8"))
+            if about.get("layout") != LAYOUT or set(about["lost"]) != set(lost):
+                return None
             if any(name not in names or list(names[name].state) != state for name, state in about["batches"].items()):
                 return None
             return _read(place, about)
@@ -81,6 +90,7 @@ def _read(place: Path, about: Mapping[str, object]) -> Panel:
         coverage={name: [_span(span) for span in spans] for name, spans in coverage.items()},
         quarantine=pd.read_parquet(quarantine) if quarantine.exists() else pd.DataFrame(),
         revisions=about["revisions"],  # type: ignore[arg-type]
+        lost=about["lost"],  # type: ignore[arg-type]
     )
 
 

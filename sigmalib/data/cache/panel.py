@@ -15,6 +15,7 @@ that a source gives is believed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sigmalib.data.cache.record import Asked, BatchName, Span, covering
+from sigmalib.data.cache.record import Asked, BatchName, Span, covering, without
 
 FIELDS = ("open", "high", "low", "close", "adjusted_close", "volume", "dividend", "split")
 CLOSE, ADJUSTED, DIVIDEND, SPLIT = (FIELDS.index(name) for name in ("close", "adjusted_close", "dividend", "split"))
@@ -81,6 +82,7 @@ class Panel:
     coverage: dict[str, list[Span]] = field(default_factory=dict)
     quarantine: pd.DataFrame = field(default_factory=pd.DataFrame)
     revisions: int = 0
+    lost: list[str] = field(default_factory=list)
     unwritten: int = 0
 
     def __post_init__(self) -> None:
@@ -125,6 +127,37 @@ class Panel:
             self.coverage[symbol] = covering(self.coverage.get(symbol, []), spans)
         self.batches[name.name] = list(name.state)
         self.unwritten += 1
+
+    def completed(self, rows: Rows) -> Rows:
+        """``rows`` with the dividends and splits that are held where they say nothing of them: unknown is no news."""
+        given = rows.values[:, [DIVIDEND, SPLIT]]
+        if not np.isnan(given).any():
+            return rows
+        values = rows.values.copy()
+        values[:, [DIVIDEND, SPLIT]] = np.where(np.isnan(given), self.held(rows)[:, [DIVIDEND, SPLIT]], given)
+        return rows._replace(values=values)
+
+    def reserve(self, parts: Sequence[Rows]) -> None:
+        """Make room for all of ``parts`` at once, before they are applied one by one."""
+        filled = [rows for rows in parts if len(rows.times)]
+        if len(filled) < 2:
+            return
+        names = sorted({rows.names[code] for rows in filled for code in np.unique(rows.codes)})
+        times = np.unique(np.concatenate([rows.times for rows in filled]))
+        codes = np.resize(np.arange(len(names)), max(len(names), len(times)))
+        whole = np.resize(times, len(codes))
+        self._make_room(Rows(names, codes, whole, np.empty((len(codes), len(FIELDS)))))
+
+    def forget(self, name: str, asked: Asked | None) -> None:
+        """Take the coverage back that a damaged batch gave, or all when it no longer says which: it is asked again."""
+        if asked is None:
+            self.coverage.clear()
+        for symbol, spans in (asked or {}).items():
+            left = self.coverage.get(symbol, [])
+            for span in spans:
+                left = [part for each in left for part in without(each, [span])]
+            self.coverage[symbol] = left
+        self.lost.append(name)
 
     def _places(self, rows: Rows) -> tuple[Array, Array, Array]:
         """Symbol and time of each row as places in the arrays, and which rows have both."""
@@ -184,7 +217,8 @@ class Panel:
         split = np.nan_to_num(self.planes[SPLIT, :, window][symbols], nan=1.0)
         dividend = np.nan_to_num(self.planes[DIVIDEND, :, window][symbols], nan=0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            growth = previous / (previous / split - dividend)
+            left = previous / split - dividend
+            growth = np.where(left > 0, previous / left, split)  # a dividend beyond the price is none
         old = np.arange(begin, self.count) < first
         growth[~known | (before < 0) | old] = 1.0
         at_start = np.maximum(start - begin, 0)[:, None]

@@ -18,7 +18,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -109,7 +109,7 @@ class Record:
         That is on object storage, and just after a change, when the next one might get the same time.
         """
         if not self._is_local:
-            return None
+            return int(time.monotonic())  # a listing is believed for a second
         try:
             changed = os.stat(self.folder).st_mtime_ns  # noqa: PTH116 (on the path of every query)
         except FileNotFoundError:
@@ -118,7 +118,10 @@ class Record:
 
     def read(self, batch: BatchName) -> Batch | None:
         """The rows of a batch; None, after setting the file aside, when its bytes are not those that were written."""
-        content = self._fs.cat_file(f"{self.folder}/{batch.name}")
+        try:
+            content = self._fs.cat_file(f"{self.folder}/{batch.name}")
+        except FileNotFoundError:  # another reader has set it aside
+            return None
         if _digest(content) != batch.digest:
             self._set_aside(batch)
             return None
@@ -159,6 +162,17 @@ class Record:
         assert entry is not None
         return entry
 
+    def lost(self) -> dict[str, Asked | None]:
+        """By the name of each batch that was set aside: what it had asked for, None where it no longer says so."""
+        return {name.removesuffix(".damaged"): self._asked_of(name) for name in self.damaged()}
+
+    def _asked_of(self, name: str) -> Asked | None:
+        try:
+            content = self._fs.cat_file(f"{self.folder}/damaged/{name}")
+            return _asked((pq.read_schema(BytesIO(content)).metadata or {})[_ASKED])
+        except (pa.ArrowException, OSError, KeyError, ValueError):
+            return None
+
     def damaged(self) -> list[str]:
         """The names of files that were set aside."""
         folder = f"{self.folder}/damaged"
@@ -169,7 +183,8 @@ class Record:
     def _set_aside(self, batch: BatchName) -> None:
         aside = f"{self.folder}/damaged"
         self._fs.makedirs(aside, exist_ok=True)
-        self._fs.mv(f"{self.folder}/{batch.name}", f"{aside}/{batch.name}.damaged")
+        with suppress(FileNotFoundError):  # another reader was quicker
+            self._fs.mv(f"{self.folder}/{batch.name}", f"{aside}/{batch.name}.damaged")
         log.warning("%s/%s is damaged and was set aside; the next fetch asks for its ranges again", aside, batch.name)
 
     def _sweep(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from sigmalib.data.cache.panel import CLOSE, FIELDS, Panel, Rows
 from sigmalib.data.cache.record import Asked, Batch, BatchName, Record, Span, without
 
 log = logging.getLogger(__name__)
+Query = TypeVar("Query", bound=Callable[..., Any])
 
 FOLD, SMALL = 3, 500_000_000  # a new reading copy is written after so many batches, or at once below so many bytes
 NOTHING = pd.DataFrame()
@@ -36,6 +38,17 @@ class Committed:
     new: int = 0
     quarantined: int = 0
     revised: pd.DataFrame = field(default_factory=lambda: NONE_REVISED)
+
+
+def _in_one_thread(query: Query) -> Query:
+    """``query``, a method that reads the panel, while no other thread changes it."""
+
+    @wraps(query)
+    def alone(shelf: Shelf, *args: Any, **options: Any) -> Any:
+        with shelf._one_thread:
+            return query(shelf, *args, **options)
+
+    return cast(Query, alone)
 
 
 class Shelf:
@@ -77,17 +90,16 @@ class Shelf:
         """
         with self._one_thread, self.record.writing():
             panel = self.panel()
-            rows = Rows.of(good)
+            rows = panel.completed(Rows.of(good))
             known = panel.compare(rows)
             unseen = self._unseen(bad, panel)
-            news = {name: spans for name, spans in asked.items() if _adds(panel, name, spans)}
             chosen = known.new | known.revised
-            if not (chosen.any() or len(unseen) or news):
+            if not (chosen.any() or len(unseen) or any(_adds(panel, *each) for each in asked.items())):
                 return Committed()
             revised = self._revised(panel, rows.where(known.revised)) if known.revised.any() else NONE_REVISED
             rows = rows.where(chosen)
-            name = self.record.add(_table(rows, unseen, self.time), news, fetch_id=fetch_id, at=at)
-            panel.apply(name, rows, unseen, news)
+            name = self.record.add(_table(rows, unseen, self.time), asked, fetch_id=fetch_id, at=at)
+            panel.apply(name, rows, unseen, asked)
             self._seen = self.record.changed()
             self._frames.clear()
         return Committed(int(known.new.sum()), len(unseen), revised)
@@ -108,13 +120,13 @@ class Shelf:
             self.record.read(name)
         return self.record.damaged()
 
-    def missing(self, symbol: str, span: Span) -> list[Span]:
+    def missing(self, symbol: str, span: Span, known_at: datetime | None = None) -> list[Span]:
         """The parts of ``span`` that were never asked for."""
-        return without(span, self.panel().coverage.get(symbol, []))
+        return without(span, self.panel(known_at).coverage.get(symbol, []))
 
-    def count(self, symbol: str, span: Span) -> int:
+    def count(self, symbol: str, span: Span, known_at: datetime | None = None) -> int:
         """How many bars of ``symbol`` there are from the first to the last day of ``span``."""
-        return len(self._times(symbol, span))
+        return len(self._times(symbol, span, known_at))
 
     def size(self, symbol: str) -> int:
         """How many bars of ``symbol`` there are."""
@@ -124,6 +136,7 @@ class Shelf:
         """The days on which ``symbol`` has a bar."""
         return _index(self._times(symbol), "session").normalize().unique()
 
+    @_in_one_thread
     def wide(
         self,
         field_name: str,
@@ -146,6 +159,7 @@ class Shelf:
             self._frames[key] = found
         return found.copy(deep=False)
 
+    @_in_one_thread
     def series(
         self, symbol: str, start: pd.Timestamp, end: pd.Timestamp, known_at: datetime | None = None
     ) -> pd.DataFrame:
@@ -165,6 +179,7 @@ class Shelf:
             values.T, index=_index(times if whole else times[known], self.time), columns=list(FIELDS), copy=False
         )
 
+    @_in_one_thread
     def session(self, at: pd.Timestamp, known_at: datetime | None = None) -> pd.DataFrame:
         """All symbols at one time (symbol x field), only those with a close."""
         panel = self.panel(known_at)
@@ -176,6 +191,7 @@ class Shelf:
         names = pd.Index(panel.symbols, name="symbol", dtype="str")[known]
         return pd.DataFrame(values[:, known].T, index=names, columns=list(FIELDS))
 
+    @_in_one_thread
     def bars(
         self,
         symbols: Sequence[str],
@@ -208,8 +224,9 @@ class Shelf:
         several = rows.duplicated([self.time, "symbol"], keep=False)
         return rows[several].sort_values(["symbol", self.time, "known_at"], ignore_index=True)
 
-    def _times(self, symbol: str, span: Span | None = None) -> np.ndarray:
-        panel = self.panel()
+    @_in_one_thread
+    def _times(self, symbol: str, span: Span | None = None, known_at: datetime | None = None) -> np.ndarray:
+        panel = self.panel(known_at)
         if symbol not in panel.at:
             return np.empty(0, dtype="int64")
         first, last = (0, panel.count) if span is None else _bounds(panel, *_instants(span))
@@ -217,23 +234,33 @@ class Shelf:
 
     def _catch_up(self, names: Sequence[BatchName]) -> None:
         """Make the panel hold exactly the batches of the record."""
-        by_name = {name.name: name for name in names}
-        if self._panel is None or not _is_part(self._panel, by_name):
-            self._panel = open_copy(self.copies, by_name) or Panel()
+        by_name, lost = {name.name: name for name in names}, self.record.lost()
+        if self._panel is None or not _is_part(self._panel, by_name) or set(self._panel.lost) != set(lost):
+            self._panel = open_copy(self.copies, by_name, lost) or Panel()
         newer = [name for name in names if name.name not in self._panel.batches]
         if newer and self._panel.batches and newer[0].name < max(self._panel.batches):
             self._panel, newer = Panel(), list(names)  # somebody else's batch became known before ours
-        for name in newer:
-            if (batch := self.record.read(name)) is not None:
-                self._panel.apply(name, *_parts(batch, self.time))
+        self._bring_in(self._panel, newer, {name: lost[name] for name in lost if name not in self._panel.lost})
         self._frames.clear()
+
+    def _bring_in(self, panel: Panel, names: Sequence[BatchName], lost: Mapping[str, Asked | None]) -> None:
+        """Apply batches to ``panel`` in the order they became known; where one was lost, its coverage is taken back."""
+        read = {name.name: batch for name in names if (batch := self.record.read(name)) is not None}
+        unreadable = [name.name for name in names if name.name not in read]  # set aside just now
+        lost = {**lost, **{name: asked for name, asked in self.record.lost().items() if name in unreadable}}
+        parts = {name: _parts(batch, self.time) for name, batch in read.items()}
+        panel.reserve([rows for rows, _, _ in parts.values()])
+        known = {name.name: name for name in names}
+        for name in sorted({*parts, *lost}):
+            if name in parts:
+                panel.apply(known[name], *parts[name])
+            else:
+                panel.forget(name, lost[name])
 
     def _read_past(self, known_at: datetime, fingerprint: str) -> Panel:
         del fingerprint  # part of the key: another record has another past
-        past = Panel()
-        for name in self.record.names():
-            if name.known_at <= known_at and (batch := self.record.read(name)) is not None:
-                past.apply(name, *_parts(batch, self.time))
+        past, stamp = Panel(), known_at
+        self._bring_in(past, [name for name in self.record.names() if name.known_at <= stamp], {})
         return past
 
     def _revised(self, panel: Panel, rows: Rows) -> pd.DataFrame:
