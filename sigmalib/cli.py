@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sigmalib.desk.dataquality import DataCheck
     from sigmalib.risk.report import RiskReport
 
+SHOWN = 10  # revised bars that are listed
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Sigma: portfolio risk, from a positions file.")  # fmt: skip
 book_app = typer.Typer(no_args_is_help=True, help="Import, list and show books of positions.")
@@ -233,14 +235,17 @@ def data_quotes(symbols: Symbols = None, source: Source = None, as_json: Json = 
     """Bid, ask and last of this moment, asked of a live source and not kept."""
     from sigmalib.desk import marketdata
 
-    if not symbols:
+    if not any(symbol.strip() for symbol in symbols or ()):
         raise InputError("name at least one symbol, such as AAPL")
-    found = marketdata.quotes(symbols, source=source)
+    found = marketdata.quotes(symbols or (), source=source)
     if as_json:
         return _json({"quotes": found.quotes.reset_index().to_dict("records"), "missing": found.missing})
-    _table(found.quotes.reset_index())
+    if len(found.quotes):
+        _table(found.quotes.reset_index())
     for row in found.missing.itertuples():
         typer.secho(f"missing: {row.symbol}: {row.reason}", fg="yellow")
+    if found.quotes.empty:
+        raise typer.Exit(1)
 
 
 @data_app.command("status")
@@ -280,11 +285,16 @@ def _checked(done: DataCheck) -> None:
           f"{done.share:.1%} of the expected sessions are there")  # fmt: skip
     for name in done.damaged:
         typer.secho(f"damaged and set aside: {name}; the next fetch asks for its ranges again", fg="red")
-    if len(done.revised):
-        typer.secho(f"{len(done.revised)} version(s) of revised bars; --json shows them", fg="yellow")
+    bars = done.revised.groupby(["symbol", "session"], sort=False) if len(done.revised) else ()
+    for count, ((symbol, session), versions) in enumerate(bars):
+        if count == SHOWN:
+            typer.secho(f"revised: {len(bars) - SHOWN} more bar(s); --json shows them all", fg="yellow")
+            break
+        closes = " -> ".join(f"{close:,.4g}" for close in versions["close"])
+        typer.secho(f"revised: {symbol} on {session:%Y-%m-%d}: close {closes}; all of them are kept", fg="yellow")
     for row in done.findings.itertuples():
         typer.secho(f"{row.severity:8}{row.check:10}{row.sentence}", fg="red" if row.severity == "bad" else "yellow")
-    if done.findings.empty:
+    if done.findings.empty and done.revised.empty and not done.damaged:
         print("nothing to remark")
 
 
@@ -413,7 +423,7 @@ def _table(frame: pd.DataFrame) -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, column in frame.items():
-        table.add_column(str(name), justify="left" if column.map(_is_word).all() else "right", overflow="fold")
+        table.add_column(str(name), justify="left" if all(map(_is_word, column)) else "right", overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*(number(item, "date" if isinstance(item, date) else "text") for item in row))
     width = None if sys.stdout.isatty() else 160

@@ -9,7 +9,7 @@ of a symbol; the day of ``24/7`` and of ``24/5`` is the one in UTC and closes at
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -57,6 +57,21 @@ def to_date(value: DateLike, *, what: str = "date") -> date:
     if isinstance(value, str) or pd.isna(value):
         raise InputError(f"{what} {str(value)!r} is not a date; write it as 2022-12-28")
     return value.date() if isinstance(value, datetime) else value
+
+
+def to_instant(value: datetime | str, *, what: str = "known_at") -> datetime:
+    """An instant in UTC out of one with its zone, or of ISO text such as ``2026-11-21T18:00+00:00``.
+
+    >>> to_instant("2026-11-21T18:00-05:00").isoformat()
+    '2026-11-21T23:00:00+00:00'
+    """
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, datetime) or found.tzinfo is None:
+        raise InputError(f"{what} {str(value)!r} is no instant with a time zone; write it as 2026-11-21T18:00+00:00")
+    return found.astimezone(UTC)
 
 
 def sessions(start: DateLike, end: DateLike, *, name: str = "XNYS") -> pd.DatetimeIndex:

@@ -17,11 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from sigmalib.core.errors import AccessDenied, DataUnavailable, InputError
+from sigmalib.core.errors import AccessDenied, AnswerUnreadable, DataUnavailable, InputError
 from sigmalib.core.frames import BARS, MINUTES, check
 from sigmalib.core.frames import missing as missing_table
 from sigmalib.core.instruments import calendar_of
-from sigmalib.core.times import INTERVALS, Interval, last_closed_session, last_session, sessions
+from sigmalib.core.times import FIRST_DAY, INTERVALS, LAST_DAY, Interval, last_closed_session, last_session, sessions
 from sigmalib.data.cache import Cache
 from sigmalib.data.cache.record import Span, new_fetch_id
 from sigmalib.data.cache.shelf import Committed
@@ -108,6 +108,7 @@ def fetch(
     manners: Manners | None = None,
     progress: Progress = lambda tasks, _: tasks,
     refresh: bool = False,
+    fetch_id: str = "",
 ) -> Fetched:
     """Bring the bars of ``symbols`` from ``start`` to ``end``, both included, into the cache.
 
@@ -119,7 +120,7 @@ def fetch(
     wanted = _checked(source, symbols, start, end, interval)
     before = sum(_count(cache, source, interval, symbol, (start, end)) for symbol in wanted)
     sent = manners.requests if manners else 0
-    under_way = _UnderWay(source, cache, interval, now)
+    under_way = _UnderWay(source, cache, interval, now, fetch_id or new_fetch_id())
     under_way.run(_tasks(source, cache, wanted, (start, end), interval, now(), refresh=refresh), manners, progress)
     gaps = [*under_way.gaps, *_absences(source, cache, wanted, (start, end), interval, now(), under_way)]
     revised = [committed.revised for committed in under_way.committed if len(committed.revised)]
@@ -149,12 +150,13 @@ class _UnderWay:
     cache: Cache
     interval: Interval
     now: Callable[[], datetime]
-    fetch_id: str = field(default_factory=new_fetch_id)
+    fetch_id: str
     came: list[tuple[Task, pd.DataFrame]] = field(default_factory=list)
     committed: list[Committed] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     refused: int = 0
+    unreadable: str = ""
     refusal: str = ""
     reordered: int = 0
     flushed: float = field(default_factory=time.monotonic)
@@ -166,6 +168,8 @@ class _UnderWay:
         waiting = {pool.submit(self._ask, task): task for task in tasks}
         with _stoppable(manners) as stopped:
             self._work(waiting, pool, manners, lambda futures: progress(futures, len(tasks)), stopped)
+            if manners and self.unreadable:
+                manners.fault(self.unreadable)
             if stopped():
                 raise KeyboardInterrupt
 
@@ -191,7 +195,7 @@ class _UnderWay:
                 with ExitStack() as each:  # so that one that breaks does not keep the others from being taken
                     for future, task in waiting.items():
                         if future.cancelled():
-                            self._fail(task, self.refusal)
+                            self._fail(task, f"not asked: {self.refusal}")
                         else:
                             each.callback(self._take, task, future)
             finally:
@@ -219,6 +223,7 @@ class _UnderWay:
             answer = future.result()
         except DataUnavailable as error:
             self._fail(task, self.refusal or str(error))
+            self.unreadable = str(error) if isinstance(error, AnswerUnreadable) else self.unreadable
             self.refused = self.refused + 1 if isinstance(error, AccessDenied) else 0
             if isinstance(error, AccessDenied) and (error.everything or self.refused >= REFUSALS):
                 self.refusal = str(error)  # not let in: the other symbols would hear the same
@@ -309,6 +314,9 @@ def _checked(source: Source, symbols: Sequence[str], start: date, end: date, int
         raise InputError("name at least one symbol to fetch, such as AAPL")
     if start > end:
         raise InputError(f"--start {start} lies after --end {end}; swap them")
+    for name, day in (("--start", start), ("--end", end)):
+        if not FIRST_DAY < day <= LAST_DAY:
+            raise InputError(f"{name} {day} lies outside the calendars; give a day from 1990-01-02 to {LAST_DAY}")
     if interval not in source.traits.intervals:
         has = ", ".join(source.traits.intervals)
         known = f"the intervals are {', '.join(INTERVALS)}" if interval not in INTERVALS else f"it has {has}"
@@ -350,8 +358,13 @@ def _absences(
         last = min(span[1], last_closed_session(pd.Timestamp(at), name=name))
         expected = sessions(span[0], last, name=name) if span[0] <= last else pd.DatetimeIndex([])
         absent = expected.difference(cache.shelf(source.name, interval, symbol).days(symbol))
-        if len(expected) and len(absent) == len(expected):
-            yield symbol, "price", f"{source.name.capitalize()} has no bar of {symbol} from {span[0]} to {last}"
+        if expected.empty:
+            yield symbol, "price", f"no session of {name} that is over lies between {span[0]} and {span[1]}"
+        elif len(absent) == len(expected):
+            bad = cache.shelf(source.name, interval, symbol).quarantined(symbol)
+            kept_apart = f"; {bad} row(s) cannot be true and were quarantined, see `sigma data check`" if bad else ""
+            nothing = f"{source.name.capitalize()} has no bar of {symbol} from {span[0]} to {last}"
+            yield symbol, "price", f"{nothing}{kept_apart}"
         elif len(absent):
             shown = ", ".join(f"{day:%Y-%m-%d}" for day in absent[:SHOWN]) + (", …" if len(absent) > SHOWN else "")
             yield symbol, "history", f"{len(absent):,} of {len(expected):,} sessions of {symbol} have no bar: {shown}"

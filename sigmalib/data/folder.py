@@ -22,10 +22,11 @@ from sigmalib.core.errors import InputError
 from sigmalib.core.frames import BARS, PROFILES, QUOTES, missing
 from sigmalib.core.instruments import calendar_of
 from sigmalib.core.times import Interval, sessions
-from sigmalib.data.folder_tables import MAP, NUMBERS, Layout, Prices, Table, read_prices, text_of
+from sigmalib.data.folder_tables import MAP, NUMBERS, Layout, Prices, Table, is_csv, read_prices, text_of
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
 
 PROFILES_FILE = "profiles.csv"
+NAMED = 5  # of the files left aside, so many are named
 
 Gap = tuple[str, str, str]
 Held = Mapping[str, Sequence[Prices]]  # by symbol
@@ -143,10 +144,18 @@ class Folder(FromBars):
         return []
 
     def _unknown(self, symbol: str, held: Held) -> str:
+        read = f"read: {len(self._known)} file(s){self._left_aside()}"
         if not held:
-            return f"no file in {self._folder} has prices of this interval; put a CSV or Parquet file into it"
+            return f"no file in {self._folder} has prices of this interval; put a CSV or Parquet file into it; {read}"
         near = get_close_matches(symbol, held, n=1) or sorted(held)
-        return f"no file in {self._folder} has {symbol}; it has {len(held)} symbols, such as {near[0]}"
+        return f"no file in {self._folder} has {symbol}; it has {len(held)} symbols, such as {near[0]}; {read}"
+
+    def _left_aside(self) -> str:
+        """The files and folders that hold no prices for us to read, as words; hidden ones are not told."""
+        ours = {MAP, PROFILES_FILE, *(path.name for path in self._known)}
+        names = sorted(path.name for path in self._folder.iterdir() if path.name not in ours and not _hidden(path))
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"; left aside: {', '.join(names[:NAMED])}{more}" if names else ""
 
 
 def _covered(held: Sequence[Prices], zone: ZoneInfo) -> dict[str, object]:
@@ -180,8 +189,13 @@ def _profiles(path: Path) -> pd.DataFrame:
 
 
 def _has_prices(path: Path) -> bool:
-    wanted = path.suffix.lower() in (".csv", ".parquet") and path.name != PROFILES_FILE
-    return wanted and not path.name.startswith((".", "~")) and path.is_file()
+    wanted = is_csv(path) or path.suffix.lower() == ".parquet"
+    profiles = path.name in (PROFILES_FILE, f"{PROFILES_FILE}.gz")
+    return wanted and not profiles and not _hidden(path) and path.is_file()
+
+
+def _hidden(path: Path) -> bool:
+    return path.name.startswith((".", "~"))
 
 
 def _wanted(symbols: Sequence[str]) -> list[str]:

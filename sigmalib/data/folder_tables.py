@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import tomllib
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -32,6 +34,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "split": ("split", "splits", "stock_splits"),
 }
 DAY, INSTANT = "2024-01-31", "2024-01-31T09:30:00-05:00"  # as they are to be written
+CSV = (".csv", ".csv.gz")
 EMPTY = frozenset({"", "-", "nan", "na", "n/a", "#n/a", "null", "none"})
 
 _DAY, _TIME = r"(?:\d{4}-\d{2}-\d{2}|\d{8})", r"[T ][\d:.]+(?:Z|[+-]\d{2}:?\d{2})?"
@@ -113,7 +116,7 @@ class Table:
     @classmethod
     def read(cls, path: Path, layout: Layout, aliases: Mapping[str, Sequence[str]]) -> Table:
         """The table in a CSV or Parquet file; raises InputError for a file that is none."""
-        cells = _csv(path) if path.suffix.lower() == ".csv" else _parquet(path)
+        cells = _csv(path) if is_csv(path) else _parquet(path)
         twice = cells.columns[cells.columns.duplicated()]
         if len(twice):
             raise InputError(f"{path} has the column {twice[0]!r} twice; rename one of them")
@@ -187,7 +190,7 @@ class Table:
         return local.dt.tz_convert("UTC").dt.as_unit("us")
 
     def _place(self, at: int) -> str:
-        if self.path.suffix.lower() != ".csv":
+        if not is_csv(self.path):
             return f"row {at + 1}"
         before = self.cells.loc[: at - 1]  # a cell in quotes may span several lines
         return f"line {at + 1 + sum(int(before[name].str.count(chr(10)).sum()) for name in before)}"
@@ -219,7 +222,7 @@ def _long(table: Table, when: str) -> Iterator[tuple[str, pd.DataFrame]]:
         rows["split"] = rows["split"].replace(0.0, 1.0)  # some vendors write 0 where there is none
     rows.index = pd.DatetimeIndex(_whens(table, when, table.names[when]))
     if "symbol" not in table.names:
-        yield table.path.stem.strip().upper(), rows
+        yield _bare(table.path).strip().upper(), rows
     else:
         for symbol, of_symbol in rows.groupby(table.symbols(table.names["symbol"]).to_numpy()):
             yield str(symbol), of_symbol
@@ -243,16 +246,27 @@ def _whens(table: Table, when: str, column: str) -> pd.Series:
     return table.instants(column) if when == "time" else table.sessions(column)
 
 
+def is_csv(path: Path) -> bool:
+    """Whether a file is a CSV by its name, compressed or not."""
+    return path.name.lower().endswith(CSV)
+
+
+def _bare(path: Path) -> str:
+    """The name of a file without its ending, of which ``.csv.gz`` is one."""
+    return path.name[: -len(".csv.gz")] if path.name.lower().endswith(".csv.gz") else path.stem
+
+
 def _csv(path: Path) -> pd.DataFrame:
     """The cells of a CSV file as they are written, by position in the file; rows with nothing in them left out."""
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
+        opened = gzip.open if path.suffix.lower() == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
             delimiter = max(DELIMITERS, key=file.readline().count)
         rows = pd.read_csv(path, sep=delimiter, header=None, dtype="str", na_filter=False, skip_blank_lines=False,
                            encoding="utf-8-sig")  # fmt: skip
     except pd.errors.EmptyDataError:
         raise InputError(f"{path} has nothing in its first line, which must name the columns") from None
-    except (OSError, ValueError) as error:  # not UTF-8, or rows longer than the first
+    except (OSError, EOFError, zlib.error, ValueError) as error:  # not UTF-8 or gzip, or rows longer than the first
         raise InputError(f"{path} cannot be read as CSV in UTF-8: {str(error).strip()}") from error
     cells = rows.iloc[1:].set_axis(rows.iloc[0].str.strip().to_list(), axis=1)
     return cells[(cells != "").any(axis=1)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from sigmalib.data.database import Database
 from sigmalib.data.fetch import Fetched
@@ -23,17 +24,46 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def keep(self, fetched: Fetched, *, began_at: datetime, ended_at: datetime) -> None:
-        """Keep what a fetch did."""
-        row = {
-            "fetch_id": fetched.fetch_id, "source": fetched.source, "interval": fetched.interval,
-            "first": fetched.start, "last": fetched.end, "symbols": len(fetched.symbols), "began_at": began_at,
-            "ended_at": ended_at, "state": fetched.state, "rows": fetched.rows, "fetched": fetched.fetched,
-            "revised": len(fetched.revised), "quarantined": fetched.quarantined, "requests": fetched.requests,
-            "missing": len(fetched.missing), "error": next(iter(fetched.failed.values()), ""),
-        }  # fmt: skip
+    @contextmanager
+    def writing(
+        self,
+        fetch_id: str,
+        source: str,
+        interval: str,
+        span: tuple[date, date],
+        symbols: int,
+        *,
+        now: Callable[[], datetime],
+    ) -> Iterator[list[Fetched]]:
+        """A line for a fetch from its beginning on: ``running``, then what the one result put into the list did.
+
+        ``interrupted`` or ``failed`` when it ends by an exception; one that is killed stays ``running``.
+        """
+        row: dict[str, Any] = {
+            "fetch_id": fetch_id, "source": source, "interval": interval, "first": span[0], "last": span[1],
+            "symbols": symbols, "began_at": now(), "ended_at": now(), "state": "running", "error": "",
+        } | dict.fromkeys(("rows", "fetched", "revised", "quarantined", "requests", "missing"), 0)  # fmt: skip
         with self.database.writing() as connection:
             connection.execute(insert(FetchRow).values(**row))
+        results: list[Fetched] = []
+        try:
+            yield results
+        except KeyboardInterrupt:
+            self._end(fetch_id, now(), state="interrupted", error="stopped by the user")
+            raise
+        except Exception as error:
+            self._end(fetch_id, now(), state="failed", error=str(error))
+            raise
+        for done in results:
+            self._end(
+                fetch_id, now(), state=done.state, rows=done.rows, fetched=done.fetched, symbols=len(done.symbols),
+                revised=len(done.revised), quarantined=done.quarantined, requests=done.requests,
+                missing=len(done.missing), error=next(iter(done.failed.values()), ""),
+            )  # fmt: skip
+
+    def _end(self, fetch_id: str, at: datetime, **said: object) -> None:
+        with self.database.writing() as connection:
+            connection.execute(update(FetchRow).where(FetchRow.fetch_id == fetch_id).values(ended_at=at, **said))
 
     def fetches(self, *, most: int = SHOWN) -> pd.DataFrame:
         """The newest fetches, newest first: the columns of the table ``fetches``."""

@@ -164,6 +164,10 @@ class Manners:
         self._tell("ok", "")
         return reply
 
+    def fault(self, reason: str) -> None:
+        """Tell that answers came and could not be read: the vendor, or its client, has changed."""
+        self._tell("degraded", reason)
+
     def stop(self) -> None:
         """Let whoever waits here give up at once, and nobody ask any more: the fetch was interrupted."""
         self._stopped.set()

@@ -25,6 +25,7 @@ PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "adjusted_close", "volume", "dividend", "split")
 CROSSED = 1e-6  # the fraction by which rounding may put the low above the high
 UNDONE = 0.8  # a return of which the next one takes back this fraction, to its inverse, looks like a bad print
+NEARER = 0.5  # a split was not followed when the return without it is at most this fraction of the one with it
 
 _RATIOS = [(n, 1) for n in (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 50, 100)] + [(3, 2), (5, 4)]
 SPLITS = {old / new: f"{new}:{old}" for a, b in _RATIOS for new, old in ((a, b), (b, a))}  # by what the price is left
@@ -65,9 +66,9 @@ class Hole(NamedTuple):
 
 HOLES = {  # by whether it reaches the first session asked for, and the last
     (False, False): Hole("gap", "has a gap", "ask again, or see whether it was suspended"),
-    (True, False): Hole("short", "starts late", "see when it was listed, or ask another source"),
-    (False, True): Hole("short", "ends early", "see whether it was delisted, or ask another source"),
-    (True, True): Hole("short", "has no bars at all", "see whether the symbol is right, or ask another source"),
+    (True, False): Hole("short", "has nothing at the start of the range", "fetch them, or see when it was listed"),
+    (False, True): Hole("short", "has nothing at the end of the range", "fetch them, or see whether it was delisted"),
+    (True, True): Hole("short", "has nothing in the range", "fetch them, or see whether it was listed then"),
 }
 
 
@@ -157,9 +158,9 @@ def findings(
     no_volume : sessions in a row without volume, unless the series never has any, as an index; ``no_volume_run``
     outlier : log return with dividend and split; ``outlier_mads`` x the median absolute deviation of the series'
         returns, or ``outlier_return`` when that is more. The return that undoes a bad print is no finding of its own
-    split : what is left of the close before, with dividend and split; the simple ratio that it is within
-        ``split_tolerance`` of, and the open, if known, too (if not, only ratios of two and more): no such split is
-        recorded, or the price did not follow one
+    split : what is left of the close before, with dividend and split; the split that is recorded and was not
+        followed, as the return without it is at most half of that with it, or, where none is recorded, the simple
+        ratio that it is within ``split_tolerance`` of, and the open, if known, too (if not, only those of two and more)
     outside : how far open or close lie above the high or below the low; ``outside``
     infinite, unknown, price, volume, action, crossed, repeated : of the rows that are bad; severity bad
 
@@ -383,8 +384,10 @@ def _jumps(table: pd.DataFrame, limits: QualityLimits) -> Iterator[Finding]:
             continue
         undone = UNDONE <= -row["next"] / row["log"] <= 1 / UNDONE
         undone_at = row["at"] + 1 if undone else -1
-        ratio = nan if undone else _split_ratio(row, limits.split_tolerance)
-        if not isnan(ratio):
+        ratio = nan if undone or _recorded(row) else _split_ratio(row, limits.split_tolerance)
+        if _unfollowed(row):
+            yield _warning(row, "split", row["left"], row["split"], _unfollowed_told(row))
+        elif not isnan(ratio):
             yield _warning(row, "split", row["left"], ratio, _split_told(row, ratio))
         elif abs(row["log"]) > row["limit"]:
             yield _warning(row, "outlier", row["log"], row["limit"], _outlier_told(row, undone))
@@ -407,16 +410,10 @@ def _unusual(table: pd.DataFrame, limits: QualityLimits) -> pd.DataFrame:
 
 
 def _split_ratio(row: pd.Series, tolerance: float) -> float:
-    """The simple ratio that the close, and the open if known, left of the close before; NaN when there is none.
-
-    The split recorded counts as simple: that is what is left when the price did not follow it.
-    """
-    ratios = [*SPLITS, *([row["split"]] if _recorded(row) else [])]
-    nearest = min(ratios, key=lambda ratio: abs(log(row["left"] / ratio)))
+    """The simple ratio that the close, and the open if known, left of the close before; NaN when there is none."""
+    nearest = min(SPLITS, key=lambda ratio: abs(log(row["left"] / ratio)))
     apart = [abs(log(left / nearest)) for left in (row["left"], row["left_open"]) if not isnan(left)]
-    believed = (
-        len(apart) > 1 or abs(log(nearest)) >= log(2) - tolerance or _recorded(row)
-    )  # a fall by a third may be one
+    believed = len(apart) > 1 or abs(log(nearest)) >= log(2) - tolerance  # a fall by a third may be no split
     return nearest if believed and max(apart) <= tolerance else nan
 
 
@@ -424,21 +421,39 @@ def _recorded(row: pd.Series) -> bool:
     return not isnan(row["split"]) and row["split"] != 1
 
 
+def _unfollowed(row: pd.Series) -> bool:
+    """Whether a split is recorded that the price did not follow: without it the return is much nearer to zero."""
+    return _recorded(row) and abs(log(row["left"] / row["split"])) <= NEARER * abs(row["log"])
+
+
+def _went(row: pd.Series) -> str:
+    return f"{row['symbol']} went from {_told(row['prior'])} to {_told(row['close'])} on {row['session']:%Y-%m-%d}"
+
+
+def _included(row: pd.Series, *, split: bool = True) -> str:
+    """The split and the dividend that a move includes, as words after it; empty when there are none."""
+    splits = [f"its split of {_told(row['split'])}"] if split and _recorded(row) else []
+    dividends = [f"its dividend of {_told(row['dividend'])}"] if row["dividend"] > 0 else []
+    return f" with {' and '.join([*splits, *dividends])}" if splits or dividends else ""
+
+
+def _unfollowed_told(row: pd.Series) -> str:
+    went = f"{_went(row)}{_included(row, split=False)}"
+    return (f"{went}, where a split of {_told(row['split'])} is recorded, which it did not follow; see whether the "
+            "session is right and the prices are as traded")  # fmt: skip
+
+
 def _split_told(row: pd.Series, ratio: float) -> str:
-    went = f"{row['symbol']} went from {_told(row['prior'])} to {_told(row['close'])} on {row['session']:%Y-%m-%d}"
-    if _recorded(row):
-        return (f"{went}, where a split of {_told(row['split'])} is recorded, which it did not follow; see whether the "
-                "session is right and the prices are as traded")  # fmt: skip
-    return f"{went}, as after a {SPLITS[ratio]} split, but none is recorded; look it up, or whether the unit changed"
+    return (f"{_went(row)}{_included(row)}, as after a {SPLITS[ratio]} split, but none is recorded; look it up, or "
+            "whether the unit changed")  # fmt: skip
 
 
 def _outlier_told(row: pd.Series, undone: bool) -> str:
-    went = f"{row['symbol']} went from {_told(row['prior'])} to {_told(row['close'])} on {row['session']:%Y-%m-%d}"
     most = expm1(copysign(row["limit"], row["log"]))
-    moved = f"a move of {row['left'] - 1:+.1%} where {most:+.0%} is the most expected"
+    moved = f"{_went(row)}, a move of {row['left'] - 1:+.1%}{_included(row)} where {most:+.0%} is the most expected"
     if undone:
-        return f"{went}, {moved}, and back the session after: it looks like a bad print; compare with another source"
-    return f"{went}, {moved}; compare with another source and with the news"
+        return f"{moved}, and back the session after: it looks like a bad print; compare with another source"
+    return f"{moved}; compare with another source and with the news"
 
 
 def _outside(table: pd.DataFrame, limits: QualityLimits) -> Iterator[Finding]:

@@ -87,7 +87,7 @@ def assess_file(path: Path | str, *, as_of: DateLike | None = None, world: World
 
 
 def open_book(
-    name: str, *, as_of: DateLike | None = None, known_at: datetime | None = None, world: World | None = None
+    name: str, *, as_of: DateLike | None = None, known_at: datetime | str | None = None, world: World | None = None
 ) -> Book:
     """The kept book ``name`` at the close of ``as_of`` (default: the latest session the source knows).
 

@@ -12,6 +12,7 @@ import pandas as pd
 from sigmalib.core.errors import InputError
 from sigmalib.core.times import DateLike, to_date
 from sigmalib.data import quality
+from sigmalib.data.cache.shelf import Shelf
 from sigmalib.data.sources import Source, source_class
 from sigmalib.data.stored import Stored
 from sigmalib.desk.world import World, open_world
@@ -67,7 +68,7 @@ def check_data(
     reader = _reader(source or world.settings.source, world)
     shelf = world.cache.shelf(reader.name, "1d", "")
     damaged = tuple(shelf.verify())
-    known = _known(reader, symbols)
+    known = _known(reader, shelf, symbols)
     first = to_date(start, what="--start") if start else known["first"].min().date()
     last = to_date(end, what="--end") if end else known["last"].max().date()
     if first > last:
@@ -125,17 +126,19 @@ def _reader(name: str, world: World) -> Source:
     return world.source if world.source.name == name else Stored(name, source_class(name).traits, world.cache)
 
 
-def _known(reader: Source, symbols: Sequence[str]) -> pd.DataFrame:
-    """The coverage of ``symbols``, or of all there are."""
-    held = reader.coverage()
+def _known(reader: Source, shelf: Shelf, symbols: Sequence[str]) -> pd.DataFrame:
+    """First and last session of ``symbols``, or of all there are; of one that is all in quarantine, its rows' there."""
+    held, apart = reader.coverage()[["first", "last"]], shelf.panel().quarantine
+    if len(apart):
+        rows = apart.groupby("symbol")["session"].agg(first="min", last="max")
+        held = pd.concat([held, rows[~rows.index.isin(held.index)]])
     wanted = _upper(symbols) or list(held.index)
     absent = [symbol for symbol in wanted if symbol not in held.index]
     if absent or not wanted:
         asked = " ".join(absent) or "SYMBOL"
-        told = f"no bars of {', '.join(absent)}" if absent else "nothing"
-        raise InputError(
-            f"{told} was fetched from {reader.name} yet; run `sigma data fetch {asked} --source {reader.name}`"
-        )
+        told = f"no daily bars of {', '.join(absent)} were" if absent else "nothing was"
+        how = f"`sigma data fetch {asked} --source {reader.name}`"
+        raise InputError(f"{told} fetched from {reader.name} yet; run {how}")
     return held.loc[wanted]
 
 

@@ -20,7 +20,9 @@ from sigmalib.core.times import (
     sessions,
     sessions_before,
     to_date,
+    to_instant,
 )
+from sigmalib.data.cache.record import new_fetch_id
 from sigmalib.data.cache.shelf import Shelf
 from sigmalib.data.fetch import Fetched, Progress, fetch
 from sigmalib.data.manners import Health, Manners
@@ -85,12 +87,13 @@ def _fetched(
     refresh: bool,
 ) -> Fetched:
     """What a fetch of one vendor did, with its line in the journal."""
-    (vendor, manners), began = asked, world.now()
-    done = fetch(
-        vendor, world.cache, symbols, *span,
-        now=world.now, interval=interval, manners=manners, progress=progress, refresh=refresh,
-    )  # fmt: skip
-    world.journal.keep(done, began_at=began, ended_at=world.now())
+    (vendor, manners), fetch_id = asked, new_fetch_id()
+    with world.journal.writing(fetch_id, vendor.name, interval, span, len(symbols), now=world.now) as line:
+        done = fetch(
+            vendor, world.cache, symbols, *span, now=world.now, interval=interval, manners=manners, progress=progress,
+            refresh=refresh, fetch_id=fetch_id,
+        )  # fmt: skip
+        line.append(done)
     return done
 
 
@@ -152,7 +155,7 @@ def closes(
     end: DateLike,
     adjusted: bool = False,
     source: str | None = None,
-    known_at: datetime | None = None,
+    known_at: datetime | str | None = None,
     world: World | None = None,
 ) -> pd.DataFrame:
     """Closes (session x symbol), currency, as traded or as total-return levels; NaN where there is none.
@@ -162,9 +165,10 @@ def closes(
     world = world or open_world()
     wanted, field = [symbol.strip().upper() for symbol in symbols], "adjusted_close" if adjusted else "close"
     first, last = pd.Timestamp(to_date(start)), pd.Timestamp(to_date(end))
-    reader = _reader(world, source, known_at)
+    then = None if known_at is None else to_instant(known_at)
+    reader = _reader(world, source, then)
     if isinstance(reader, Stored):
-        found = world.cache.shelf(reader.name, "1d", "").wide(field, wanted, first, last, known_at)
+        found = world.cache.shelf(reader.name, "1d", "").wide(field, wanted, first, last, then)
     else:
         found = reader.bars(wanted, first.date(), last.date()).frame[field].unstack("symbol").reindex(columns=wanted)
     if found.isna().to_numpy().all():
@@ -179,7 +183,7 @@ def bars(
     end: DateLike,
     interval: Interval = "1d",
     source: str | None = None,
-    known_at: datetime | None = None,
+    known_at: datetime | str | None = None,
     world: World | None = None,
 ) -> pd.DataFrame:
     """Bars of one symbol, by session, or by UTC instant for ``1m``: prices as traded, dividends and splits.
@@ -188,11 +192,12 @@ def bars(
     """
     world = world or open_world()
     wanted, first, last = symbol.strip().upper(), to_date(start), to_date(end)
-    reader = _reader(world, source, known_at)
+    then = None if known_at is None else to_instant(known_at)
+    reader = _reader(world, source, then)
     if isinstance(reader, Stored):
         until = pd.Timestamp(last) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
         shelf = world.cache.shelf(reader.name, interval, wanted)
-        found = shelf.series(wanted, pd.Timestamp(first), until, known_at)
+        found = shelf.series(wanted, pd.Timestamp(first), until, then)
     else:
         found = reader.bars([wanted], first, last, interval).frame.droplevel("symbol").drop(columns="source")
     if found.empty:

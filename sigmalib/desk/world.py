@@ -14,7 +14,7 @@ import pandas as pd
 from sigmalib.core.errors import DataUnavailable, InputError
 from sigmalib.core.market import MarketView
 from sigmalib.core.settings import Settings
-from sigmalib.core.times import DateLike, calendar, last_session, sessions_before, to_date
+from sigmalib.core.times import DateLike, calendar, last_session, sessions_before, to_date, to_instant
 from sigmalib.data.cache import Cache
 from sigmalib.data.files import Workspace, read_variables
 from sigmalib.data.gather import gather
@@ -66,11 +66,11 @@ class World:
             chosen, self.settings.options, folder=folder, told=lambda health: self.journal.tell(chosen, health)
         )
 
-    def then(self, known_at: datetime) -> World:
+    def then(self, known_at: datetime | str) -> World:
         """This world with nothing in it that became known after ``known_at``; InputError for the sample source."""
         if not isinstance(self.source, Stored):
             raise InputError(f"the {self.source.name} source has no record of what was known when; leave known_at out")
-        return replace(self, source=replace(self.source, known_at=known_at))
+        return replace(self, source=replace(self.source, known_at=to_instant(known_at)))
 
     def now(self) -> datetime:
         """This instant, UTC."""

@@ -31,7 +31,13 @@ def headline_cards(data: RiskReport, measure: Measure = "Notional") -> list[Card
     exposure = data.exposure if measure == "Notional" else data.delta_adjusted
     nav_known = valued.base_name == "NAV"
     worth = valued.nav if nav_known else valued.market_value
-    detail = f"{compact_money(valued.cash)} in cash" if nav_known else "no cash row"
+    detail = (
+        f"{compact_money(valued.cash)} in cash"
+        if nav_known
+        else "no cash row"
+        if pd.isna(valued.cash)
+        else "NAV is not positive"
+    )
     if not valued.complete:
         unpriced = int(data.holdings["market_value"].isna().sum())
         detail = f"PARTIAL: {unpriced} of {len(data.holdings)} unpriced"

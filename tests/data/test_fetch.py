@@ -242,7 +242,7 @@ def test_refreshing_finds_what_was_revised(cache: Cache) -> None:
 def test_rows_that_cannot_be_true_are_counted(cache: Cache) -> None:
     done = ask(Vendor(scale=-1.0), cache, "AAA")
     assert (done.rows, done.quarantined) == (0, 5)
-    assert done.missing["reason"].tolist() == ["Vendor has no bar of AAA from 2024-03-04 to 2024-03-08"]
+    assert "5 row(s) cannot be true and were quarantined" in done.missing["reason"][0]
 
 
 def test_minutes_are_fetched_and_kept_by_symbol(cache: Cache) -> None:
@@ -261,6 +261,17 @@ def test_minutes_are_fetched_and_kept_by_symbol(cache: Cache) -> None:
 def test_what_makes_no_sense_is_refused(cache: Cache, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         ask(Vendor(), cache, "AAA", **options)
+
+
+@pytest.mark.parametrize("span", [(date(1, 1, 1), FRIDAY), (date(9999, 1, 1), date(9999, 12, 31))])
+def test_days_beyond_every_calendar_are_refused(cache: Cache, span: tuple[date, date]) -> None:
+    with pytest.raises(InputError, match="outside the calendars"):
+        ask(Vendor(), cache, "AAA", start=span[0], end=span[1])
+
+
+def test_a_range_of_closed_days_says_so(cache: Cache) -> None:
+    done = ask(Vendor(), cache, "AAA", start=date(2024, 3, 2), end=date(2024, 3, 3))
+    assert "no session of XNYS" in done.missing["reason"][0]
 
 
 def test_no_symbol_at_all_is_refused(cache: Cache) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +103,27 @@ def test_parquet_files_are_read_with_or_without_an_index(tmp_path: Path, index: 
     frame = opened(tmp_path).bars(["ABC", "DEF"], *MARCH).frame
     assert frame.xs("DEF", level="symbol")["close"].to_list() == [7, 8, 9]
     assert frame.xs("ABC", level="symbol")["volume"].to_list() == [10, 20, 30]
+
+
+def test_a_compressed_csv_is_read_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv.gz").write_bytes(gzip.compress(LONG.encode()))
+    (tmp_path / "BRK.B.CSV.GZ").write_bytes(gzip.compress(b"date;close\n2024-03-01;400\n"))
+    source = opened(tmp_path)
+    assert source.bars(["BRK.B"], *MARCH).frame["close"].to_list() == [400]
+    assert list(source.coverage().index) == ["ABC", "BRK.B", "XYZ"]
+
+
+@pytest.mark.parametrize("cut", [slice(0, 20), slice(5, None)])
+def test_a_compressed_csv_that_is_damaged_is_refused(tmp_path: Path, cut: slice) -> None:
+    (tmp_path / "abc.csv.gz").write_bytes(gzip.compress(LONG.encode())[cut])
+    with pytest.raises(InputError, match=r"abc.csv.gz cannot be read as CSV in UTF-8: "):
+        opened(tmp_path).bars(["ABC"], *MARCH)
+
+
+def test_a_bad_cell_in_a_compressed_csv_is_named_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "abc.csv.gz").write_bytes(gzip.compress(b"date,close\n2024-03-01,ten\n"))
+    with pytest.raises(InputError, match=r"abc.csv.gz, line 2, column 'close': 'ten' is no number"):
+        opened(tmp_path).bars(["ABC"], *MARCH)
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
@@ -248,8 +270,20 @@ def test_what_is_missing_says_what_there_is(tmp_path: Path) -> None:
     missing = written(tmp_path, prices=LONG).bars(["ABD", "ABC"], date(2024, 2, 28), MARCH[1]).missing
     assert missing.to_numpy().tolist() == [
         ["ABC", "history", f"not all of ABC from 2024-02-28 to 2024-03-05; {tmp_path} has 2024-03-01 to 2024-03-05"],
-        ["ABD", "price", f"no file in {tmp_path} has ABD; it has 2 symbols, such as ABC"],
+        ["ABD", "price", f"no file in {tmp_path} has ABD; it has 2 symbols, such as ABC; read: 1 file(s)"],
     ]
+
+
+def test_files_that_were_left_aside_are_named_where_a_symbol_is_missing(tmp_path: Path) -> None:
+    for name in ("notes.txt", "prices.xlsx", ".hidden", "profiles.csv.gz"):
+        (tmp_path / name).write_text("nothing of ours")
+    source = written(tmp_path, prices=LONG, columns="", profiles="symbol\nABC\n")
+    reason = "; read: 1 file(s); left aside: notes.txt, prices.xlsx, profiles.csv.gz"
+    assert source.bars(["SPY"], *MARCH).missing["reason"][0].endswith(reason)
+    for number in range(7):
+        (tmp_path / f"{number}.txt").touch()
+    reason = source.bars(["SPY"], *MARCH).missing["reason"][0]
+    assert reason.endswith("left aside: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 5 more")
 
 
 def test_a_range_without_a_row_is_missing(tmp_path: Path) -> None:
@@ -263,7 +297,7 @@ def test_an_empty_folder_and_an_empty_table_have_nothing(tmp_path: Path) -> None
     for interval, contract in (("1d", BARS), ("1m", MINUTES)):
         answer = opened(tmp_path).bars(["ABC"], *MARCH, interval)
         assert check(answer.frame, contract).empty
-        assert answer.missing["reason"][0].endswith("has prices of this interval; put a CSV or Parquet file into it")
+        assert answer.missing["reason"][0].endswith("; put a CSV or Parquet file into it; read: 0 file(s)")
     assert opened(tmp_path).coverage().empty
     source = written(tmp_path, prices="date,symbol,close\n")
     assert source.bars(["ABC"], *MARCH).missing["what"].to_list() == ["price"]

@@ -192,8 +192,11 @@ def test_missing_sessions_are_a_gap_for_each_run_of_them():
 def test_a_late_start_and_an_early_end_are_short():
     table = found(made(ordinary()).iloc[4:-2])
     assert told(table) == [("short", "2024-01-02", 4, 0), ("short", "2024-03-27", 2, 0)]
-    assert "AAA starts late: 4 sessions of XNYS missing, 2024-01-02 to 2024-01-05" in table["sentence"][0]
-    assert "see whether it was delisted" in table["sentence"][1]
+    assert table["sentence"][0] == (
+        "AAA has nothing at the start of the range: 4 sessions of XNYS missing, 2024-01-02 to 2024-01-05; "
+        "fetch them, or see when it was listed"
+    )
+    assert "end of the range: 2 sessions of XNYS missing, 2024-03-27 to 2024-03-28; fetch them" in table["sentence"][1]
     assert told(found(made(ordinary()), start="2025-01-02", end="2025-01-10")) == [("short", "2025-01-02", 6, 0)]
 
 
@@ -289,6 +292,29 @@ def test_a_split_that_the_price_did_not_follow_is_told():
     assert "where a split of 4 is recorded, which it did not follow" in table["sentence"][0]
 
 
+@pytest.mark.parametrize("split", [1e-4, 0.1])
+def test_a_split_that_a_price_did_not_follow_is_told_whatever_it_did_instead(split):
+    table = found(made(jumped(30, 0.85), split={30: split}))
+    assert told(table) == [("split", "2024-02-14", round(0.85 * split * np.exp(WIGGLE[30]), 4), split)]
+    assert f"where a split of {split:g} is recorded, which it did not follow" in table["sentence"][0]
+    assert "a move of" not in table["sentence"][0]
+
+
+def test_a_move_says_which_split_and_dividend_it_includes():
+    half = made(jumped(30, 0.125), split={30: 4.0}, dividend={30: 0.25})  # the split was followed, and then a fall
+    table = found(half)
+    assert [row[:2] for row in told(table)] == [("outlier", "2024-02-14")]
+    assert "with its split of 4 and its dividend of 0.25 where -22% is the most expected" in table["sentence"][0]
+    assert "with its dividend of 12 where" in found(made(jumped(30, 0.3), dividend={30: 12.0}))["sentence"][0]
+    assert "with its dividend of 5, as after a 2:1" in found(made(jumped(30, 0.45), dividend={30: 5.0}))["sentence"][0]
+
+
+def test_a_rise_at_a_small_split_that_was_followed_is_a_move_and_no_split():
+    table = found(made(jumped(30, 1.3), split={30: 1.05}))
+    assert [row[0] for row in told(table)] == ["outlier"]
+    assert "with its split of 1.05 where" in table["sentence"][0]
+
+
 def test_a_fall_within_the_day_is_no_split():
     closes = jumped(30, 0.5)
     assert [row[0] for row in told(found(made(closes, open={30: 99.0}, high={30: 99.0})))] == ["outlier"]
@@ -369,14 +395,14 @@ def test_coverage_by_month_is_a_share_for_each_month():
 # --- recorded series with known defects
 
 
-def vendor(name: str) -> pd.DataFrame:
-    """A recorded vendor table as BARS: the vendor divides prices by later splits, here they are as traded again."""
+def vendor(name: str, *, traded: bool = True) -> pd.DataFrame:
+    """A recorded vendor table as BARS: the vendor divides prices by later splits, here they are as ``traded`` again."""
     names = {"date": "session", "datetime": "session", "adj close": "adjusted_close", "dividends": "dividend"}
     table = pd.read_csv(RECORDED / "dirty" / f"{name}.csv").rename(columns=str.lower).rename(columns=names)
     table = table.rename(columns={"stock splits": "split"}).sort_values("session")
     table["split"] = table["split"].replace(0, 1.0)
     later = table["split"][::-1].cumprod()[::-1] / table["split"]
-    table[list(PRICES)] = table[list(PRICES)].mul(later, axis="index")
+    table[list(PRICES)] = table[list(PRICES)].mul(later if traded else 1.0, axis="index")
     table = table.assign(symbol=".".join(name.split("-")[:2]), source="yahoo")
     table["session"] = pd.to_datetime(table["session"].str[:19]).astype("datetime64[us]")
     return check(table.set_index(["session", "symbol"])[BARS.names].astype(BARS.empty().dtypes.to_dict()), BARS)
@@ -405,6 +431,26 @@ def jumps(bars: pd.DataFrame) -> list[tuple[str, str]]:
 def test_known_defects_are_found_where_they_are_and_not_in_the_mended_series(name, broken):
     assert jumps(vendor(name)) == broken
     assert jumps(vendor(f"{name}-fixed")) == []
+
+
+SPLIT_TOLD = "is recorded, which it did not follow"
+
+
+@recorded
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("ALPHA-PA-1d-bad-stock-split", f"went from 1 to 1 on 2023-05-10, where a split of 0.0001 {SPLIT_TOLD}"),
+        ("SPM-MI-1d-bad-stock-split", f"went from 45.04 to 38.36 on 2022-06-13, where a split of 0.1 {SPLIT_TOLD}"),
+        (
+            "CNE-L-1d-bad-stock-split",
+            f"to 205.1 on 2023-05-16 with its dividend of 243.939, where a split of 0.471429 {SPLIT_TOLD}",
+        ),
+    ],
+)
+def test_recorded_prices_that_are_divided_already_did_not_follow_their_split(name, says):
+    sentences = findings(vendor(name, traded=False), start="2022-01-03", end="2023-12-29")["sentence"]
+    assert sentences.str.contains(says, regex=False).sum() == 1
 
 
 @recorded

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -242,3 +243,37 @@ def test_a_range_of_snapshots_says_what_each_day_says(live: World, tmp_path: Pat
         snapshot("mine", start=day, end=day, world=live)
     counts = snapshot("mine", start=days[0], end=days[-1], world=live)
     assert (counts.unchanged, counts.revised) == (4, 0)
+
+
+def test_a_fetch_that_is_interrupted_is_in_the_journal(live: World) -> None:
+    def interrupted(tasks: Iterable[Any], _: int) -> Iterable[Any]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch_data(["AAPL"], start="2024-03-04", end="2024-03-08", world=live, progress=interrupted)
+    assert fetches(live)["state"].tolist() == ["interrupted"]
+
+
+def test_an_answer_that_cannot_be_read_degrades_the_source(live: World, yahoo: Vendor) -> None:
+    yahoo.faults = [Reply({"chart": {"result": [{"other": 1}]}})] * 4
+    assert fetch_data(["AAPL"], start="2024-03-04", end="2024-03-08", world=live).state == "failed"
+    assert sources(live).set_index("source").loc["yahoo", "status"] == "degraded"
+
+
+@pytest.mark.parametrize("known_at", ["2026-11-21", "yesterday", datetime(2026, 11, 21)])
+def test_an_instant_without_a_time_zone_is_refused(world: World, known_at: object) -> None:
+    with pytest.raises(InputError, match="no instant with a time zone"):
+        closes(["AAPL"], start=START, end=END, known_at=known_at, world=world)  # type: ignore[arg-type]
+
+
+def test_rows_that_are_all_quarantined_can_be_looked_at(tmp_path: Path) -> None:
+    prices = {"MSFT": walk(DAYS, 100.0), "SPY": walk(DAYS, 100.0)}
+    prices["MSFT"][["open", "high", "low", "close"]] *= -1
+    home = new_workspace(tmp_path / "sigma")
+    with serving(yahoo_server(prices)) as vendor:
+        made = open_world({"SIGMA_HOME": str(home), "SIGMA_SOURCE": "yahoo", "SIGMA_YAHOO_BASE": vendor.base})
+        done = fetch_data(["MSFT"], start="2024-03-04", end="2024-03-08", world=made)
+    assert (done.rows, done.quarantined) == (0, 5)
+    checked = check_data(["MSFT"], source="yahoo", world=made)
+    assert (len(checked.quarantined), set(checked.findings["severity"])) == (5, {"bad"})
+    made.store.close()

@@ -128,6 +128,11 @@ class Shelf:
         """How many bars of ``symbol`` there are from the first to the last day of ``span``."""
         return len(self._times(symbol, span, known_at))
 
+    def quarantined(self, symbol: str) -> int:
+        """How many rows of ``symbol`` are in quarantine."""
+        held = self.panel().quarantine
+        return int((held["symbol"] == symbol).sum()) if len(held) else 0
+
     def size(self, symbol: str) -> int:
         """How many bars of ``symbol`` there are."""
         return len(self._times(symbol))
@@ -331,7 +336,7 @@ def _instants(span: Span) -> tuple[pd.Timestamp, pd.Timestamp]:
 
 
 def _micros(at: pd.Timestamp) -> int:
-    return at.value // 1000
+    return int(at.as_unit("us").asm8.astype("int64"))
 
 
 def _index(times: np.ndarray, name: str) -> pd.DatetimeIndex:
