@@ -37,14 +37,13 @@ class Stored(FromBars):
         was not fetched, with the command that does it, or has sessions without a bar.
         """
         wanted = sorted({symbol.strip().upper() for symbol in symbols})
-        first, last = pd.Timestamp(start), pd.Timestamp(end) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
         groups: dict[str, list[str]] = {}
         for symbol in wanted:
             groups.setdefault(self.cache.part(interval, symbol), []).append(symbol)
         frames, gaps = [], []
         for names in groups.values():
             shelf = self.cache.shelf(self.name, interval, names[0])
-            frames.append(shelf.bars(names, first, last, self.known_at))
+            frames.append(shelf.bars(names, *shelf.instants((start, end)), self.known_at))
             gaps += [gap for name in names for gap in self._gaps(shelf, name, start, end)]
         filled = [frame for frame in frames if len(frame)]
         return Answer(

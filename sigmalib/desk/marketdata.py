@@ -195,9 +195,8 @@ def bars(
     then = None if known_at is None else to_instant(known_at)
     reader = _reader(world, source, then)
     if isinstance(reader, Stored):
-        until = pd.Timestamp(last) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
         shelf = world.cache.shelf(reader.name, interval, wanted)
-        found = shelf.series(wanted, pd.Timestamp(first), until, then)
+        found = shelf.series(wanted, *shelf.instants((first, last)), then)
     else:
         found = reader.bars([wanted], first, last, interval).frame.droplevel("symbol").drop(columns="source")
     if found.empty:

@@ -328,6 +328,17 @@ def test_minutes_lie_by_symbol_and_are_instants_in_utc(tmp_path: Path) -> None:
     assert [part for _, _, part, _ in cache_in(tmp_path).shelves()] == ["AAA", "BTC/USD"]
 
 
+def test_a_minute_belongs_to_the_day_of_its_exchange(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    for symbol, winter in (("AAA", 1), ("BTC/USD", 2)):
+        shelf = cache.shelf("vendor", "1m", symbol)
+        put(shelf, minutes(symbol, "2024-12-03 00:30", [1, 2]))  # half past seven in the evening in New York
+        put(shelf, minutes(symbol, "2024-07-03 00:30", [1, 2]), at=NOW + timedelta(hours=1))
+        days = [date(2024, 12, day) for day in (1, 2, 3)]
+        assert [shelf.count(symbol, (day, day)) for day in days] == [2 * (day.day == 1 + winter) for day in days]
+        assert shelf.days(symbol).strftime("%m-%d").tolist() == [f"07-0{1 + winter}", f"12-0{1 + winter}"]
+
+
 def test_the_same_layout_opens_on_another_file_system(tmp_path: Path) -> None:
     address = f"memory://{tmp_path.name}/bars"
     shelf = Cache(address, tmp_path).shelf("vendor", "1d", "AAA")

@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote
 
 import fsspec
 
-from sigmalib.core.times import Interval
+from sigmalib.core.instruments import calendar_of
+from sigmalib.core.times import Interval, calendar
 from sigmalib.data.cache.record import Record
 from sigmalib.data.cache.shelf import Shelf
 from sigmalib.data.sources import Answer
@@ -60,7 +61,8 @@ class Cache:
             record = Record(self.root, source=source, kind=interval, part=part, locks=self.local / "locks")
             origin = blake2b(self.root.encode(), digest_size=4).hexdigest()
             copies = self.local / "copies" / origin / source / interval / part
-            self._shelves[key] = Shelf(record, copies, time=TIME[interval])
+            zone = "UTC" if interval == "1d" else str(calendar(calendar_of(unquote(part))).tz)
+            self._shelves[key] = Shelf(record, copies, time=TIME[interval], zone=zone)
         return self._shelves[key]
 
 

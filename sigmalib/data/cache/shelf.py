@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from sigmalib.core.frames import BARS
 from sigmalib.data.cache.copies import open_copy, write_copy
 from sigmalib.data.cache.panel import CLOSE, FIELDS, Panel, Rows
-from sigmalib.data.cache.record import Asked, Batch, BatchName, Record, Span, without
+from sigmalib.data.cache.record import DAY, Asked, Batch, BatchName, Record, Span, without
 
 log = logging.getLogger(__name__)
 Query = TypeVar("Query", bound=Callable[..., Any])
@@ -54,8 +54,8 @@ def _in_one_thread(query: Query) -> Query:
 class Shelf:
     """Bars of one source and interval (for minutes: of one symbol). ``time`` names the time column: session or time."""
 
-    def __init__(self, record: Record, copies: Path, *, time: str) -> None:
-        self.record, self.copies, self.time = record, copies, time
+    def __init__(self, record: Record, copies: Path, *, time: str, zone: str = "UTC") -> None:
+        self.record, self.copies, self.time, self.zone = record, copies, time, zone
         self._panel: Panel | None = None
         self._seen: object = None
         self._one_thread = threading.RLock()
@@ -139,7 +139,15 @@ class Shelf:
 
     def days(self, symbol: str) -> pd.DatetimeIndex:
         """The days on which ``symbol`` has a bar."""
-        return _index(self._times(symbol), "session").normalize().unique()
+        times = _index(self._times(symbol), self.time)
+        return (times.tz_convert(self.zone).tz_localize(None) if self.time == "time" else times).normalize().unique()
+
+    def instants(self, span: Span) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """The first and the last microsecond of a span of days; for minutes of the days of the exchange, in UTC."""
+        first, after = pd.Timestamp(span[0]), pd.Timestamp(span[1] + DAY)
+        if self.time == "time":
+            first, after = (day.tz_localize(self.zone).tz_convert("UTC") for day in (first, after))
+        return first, after - pd.Timedelta(microseconds=1)
 
     @_in_one_thread
     def wide(
@@ -234,7 +242,7 @@ class Shelf:
         panel = self.panel(known_at)
         if symbol not in panel.at:
             return np.empty(0, dtype="int64")
-        first, last = (0, panel.count) if span is None else _bounds(panel, *_instants(span))
+        first, last = (0, panel.count) if span is None else _bounds(panel, *self.instants(span))
         return panel.times[first:last][~np.isnan(panel.planes[CLOSE, panel.at[symbol], first:last])]
 
     def _catch_up(self, names: Sequence[BatchName]) -> None:
@@ -328,11 +336,6 @@ def _bounds(panel: Panel, start: pd.Timestamp, end: pd.Timestamp) -> tuple[int, 
     """Places of the first time from ``start`` on and of the first after ``end``."""
     first = int(np.searchsorted(panel.times, _micros(start)))
     return first, int(np.searchsorted(panel.times, _micros(end), side="right"))
-
-
-def _instants(span: Span) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """The first and the last microsecond of a span of days."""
-    return pd.Timestamp(span[0]), pd.Timestamp(span[1]) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
 
 def _micros(at: pd.Timestamp) -> int:
