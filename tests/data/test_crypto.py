@@ -495,7 +495,7 @@ def test_being_refused_is_told_at_once_and_names_another_way(status: int) -> Non
         with pytest.raises(AccessDenied, match=rf"Crypto does not let us in \({status}\).*SIGMA_CRYPTO_EXCHANGE"):
             source.bars(["BTC/USD"], *JANUARY)
     assert len(vendor.asked) == 1
-    assert [entry.status for entry in health] == ["ok", "disabled"]
+    assert [entry.status for entry in health] == ["ok", "disabled" if status == 401 else "degraded"]
 
 
 def test_a_pair_whose_candles_are_not_found_is_missing_and_the_others_are_there() -> None:
