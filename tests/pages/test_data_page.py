@@ -49,7 +49,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory, run_sigma: RunSigma) -> It
                         ("data", "fetch", "MSFT", "SPY", "US3M", *SPAN)):  # fmt: skip
             done = run_sigma(*command, environment=environment)
             assert done.returncode == 0, done.stderr
-        vendor.faults = [Reply({"status": "ERROR", "error": "no"}, status=403)] * 9
+        vendor.faults = [Reply({"status": "ERROR", "error": "no"}, status=401)] * 9
         assert run_sigma("data", "fetch", "TSLA", *SPAN, environment=environment).returncode == 1
     keep_hostile(environment)
     with serving(environment) as running:
