@@ -27,6 +27,7 @@ Reply = TypeVar("Reply")
 Status = Literal["ok", "degraded", "disabled"]
 
 LONGEST_WAIT = 300.0
+WINDOW = 61.0  # a minute, and a second for clocks and wires
 DENIED, LIMITED = (401, 403), 429
 RETRIED = frozenset({408, 425, 500, 502, 503, 504})
 FRACTIONAL, WHOLE = ("per_minute", "timeout"), ("burst", "workers")
@@ -87,7 +88,7 @@ class Bucket:
             self._free_at = max(self._free_at, now - self._burst / self._rate) + 1 / self._rate
             at = max(now, self._free_at)
             if len(self._sent) == self._sent.maxlen:
-                at = max(at, self._sent[0] + 60)
+                at = max(at, self._sent[0] + WINDOW)
             self._sent.append(at)
         if at > now:
             self._sleep(at - now)
