@@ -96,7 +96,7 @@ def _priced(positions: pd.DataFrame, market: MarketView, marks: pd.DataFrame | N
     """Positions with price, price_source, spot, fx and sector at the as-of session."""
     option, cash = positions["right"].notna(), positions["kind"] == "CASH"
     if option.any() and marks is None:
-        raise InputError("`marks` is needed to value options; pass risk.options.mark(symbols, market)")
+        raise InputError("`marks` is needed to value options; pass risk.marks.mark(symbols, market)")
     closes = positions["underlying"].map(market.prices()).astype(float)
     price = closes.where(~cash, 1.0)
     source = pd.Series("close", index=positions.index, dtype="str").where(~cash, "cash")

@@ -16,9 +16,10 @@ from sigmalib.core.times import sessions_before
 from sigmalib.portfolio import groups, performance
 from sigmalib.portfolio.positions import held
 from sigmalib.portfolio.valuation import Valuation, value
-from sigmalib.risk import correlation, exposure, options, tail
+from sigmalib.risk import correlation, exposure, tail
 from sigmalib.risk.conventions import conventions
 from sigmalib.risk.exposure import Exposure
+from sigmalib.risk.marks import mark
 from sigmalib.risk.simulation import WINDOW, Simulation, simulate, underlyings
 
 LEVELS = (0.95, 0.99)
@@ -140,8 +141,8 @@ def _valued(alive: pd.DataFrame, market: MarketView) -> tuple[Valuation, pd.Data
     """The valuation with deltas and volatilities beside it, and the marks of its options."""
     symbols = pd.Index(alive.loc[alive["right"].notna(), "symbol"].unique(), dtype="str")
     before = market.before(sessions_before(market.as_of, 1))
-    marks = options.mark(symbols, market)
-    valuation = value(alive, market, marks=marks, previous_marks=options.mark(symbols, before))
+    marks = mark(symbols, market)
+    valuation = value(alive, market, marks=marks, previous_marks=mark(symbols, before))
     holdings = valuation.holdings.assign(
         delta_adjusted_exposure=exposure.delta_adjusted(valuation.holdings, marks),
         **{name: valuation.holdings["symbol"].map(marks[name]) for name in MARKED},

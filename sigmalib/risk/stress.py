@@ -17,7 +17,7 @@ def revalue(
 ) -> pd.DataFrame:
     """P&L of each holding in each scenario, base currency (scenario x holding).
 
-    holdings : HOLDINGS with ``spot`` and ``fx``. marks : by option symbol, what ``options.mark`` gives.
+    holdings : HOLDINGS with ``spot`` and ``fx``. marks : by option symbol, what ``marks.mark`` gives.
     returns : (scenario x underlying) simple returns. fx_returns : (scenario x currency), the base currency may be
     absent. Moves are instantaneous: the time to expiry, volatilities and rates stay. NaN where a move is unknown.
     """

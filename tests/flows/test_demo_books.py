@@ -10,7 +10,7 @@ import pytest
 from sigmalib.desk import demo
 from sigmalib.desk.book import Book, open_book
 from sigmalib.desk.world import World, open_world
-from sigmalib.risk import options
+from sigmalib.risk import marks as risk_marks
 from tests.commands import Environment
 
 CENT = 0.005 + 1e-9  # half a cent: rounded either way
@@ -55,7 +55,7 @@ def test_options_were_entered_at_the_models_mark_of_their_entry_date(
     entered = rows(books[name], options=True)
     assert len(entered) >= 5
     for day, group in entered.groupby("entry_date"):
-        marks = options.mark(pd.Index(group["symbol"]), world.market(group, day.date()))
+        marks = risk_marks.mark(pd.Index(group["symbol"]), world.market(group, day.date()))
         assert group["entry_price"].to_list() == pytest.approx(marks["price"].to_list(), abs=CENT)
 
 

@@ -23,7 +23,7 @@ from sigmalib.core.records import json_text
 from sigmalib.portfolio.actions import apply_splits
 from sigmalib.portfolio.valuation import value
 from sigmalib.risk.conventions import conventions
-from sigmalib.risk.options import mark
+from sigmalib.risk.marks import mark
 from sigmalib.risk.report import assess
 from sigmalib.risk.simulation import simulate
 from tests.markets import book, market
