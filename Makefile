@@ -24,7 +24,8 @@ demo: $(READY) ## open a workspace, import the demo books and run their daily re
 
 test: $(READY) ## everything: unit, laws, flows, notebooks, pages in Chromium, coverage
 	@$(TEST_WORKSPACE) $(BIN)/sigma demo --no-reports && \
-		$(BIN)/coverage run -m pytest -m "not soak" tests sigmalib $(NOTEBOOKS) && $(BIN)/coverage report
+		$(BIN)/coverage run -m pytest -m "not soak" tests sigmalib $(NOTEBOOKS) && \
+		$(BIN)/coverage combine --quiet --append && $(BIN)/coverage report
 
 check: lint ## fast tests and lint, under two minutes
 	@$(TEST_WORKSPACE) $(BIN)/pytest -q -m "not slow and not browser and not soak" tests sigmalib
@@ -73,4 +74,6 @@ $(READY): requirements.lock pyproject.toml
 	@echo "installing sigmalib from this folder"
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q sigmalib
+	@echo "compiling the numerical loops, once"
+	@$(BIN)/sigma compile
 	@touch $@

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterable
 from datetime import date
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sigmalib.core.times import Interval
+    from sigmalib.desk.book import Book
     from sigmalib.desk.dataquality import DataCheck
+    from sigmalib.desk.hindsight import Hindsight
     from sigmalib.risk.report import RiskReport
 
 SHOWN = 10  # revised bars that are listed
+SECTIONS = "headline, books, greeks, factors, benchmark, tail, stress, reverse, correlation, volatility, backtest"
+
+NUMBER = re.compile(r"|–|[+−-]?[\d,.:T-]+( %)?")  # a cell that stands to the right: unknown, numbers, dates
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Sigma: portfolio risk, from a positions file.")  # fmt: skip
@@ -155,18 +161,61 @@ def book_show(book: BookName, as_of: AsOf = None, as_json: Json = False) -> None
 
 
 @app.command()
-def risk(book: BookName, as_of: AsOf = None, as_json: Json = False) -> None:
-    """Value, exposure, P&L and risk of a book, each number with its convention."""
+def risk(
+    book: Annotated[
+        str, typer.Argument(metavar="BOOK", help="Name of a kept book; a+b is several as one netted book.")
+    ],
+    as_of: AsOf = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="SECTION", help=f"One of {SECTIONS}; repeatable.")
+    ] = None,
+    scenarios: Annotated[Path | None, typer.Option("--scenarios", metavar="FILE", help="One's own, in TOML.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Everything a book can lose, in sections: figures, greeks, factors, tail, stress, correlation, backtest."""
     from sigmalib.desk.book import open_book
+    from sigmalib.desk.scenarios import under_scenarios
 
-    report = open_book(book, as_of=as_of).report
+    if only and as_json:
+        raise InputError("--json prints every section; leave out --only")
+    opened = open_book(book, as_of=as_of)
+    opened = under_scenarios(opened, scenarios) if scenarios else opened
+    seen = _seen(opened, asked="backtest" in (only or ()))
     if as_json:
-        return _json({"book": book, **report.to_dict()})
-    from sigmalib.views.tables import figures
+        return _json({"book": book, **opened.report.to_dict(), **_told(seen)})
+    _sections(opened, only or [], seen)
 
-    print(f"{book} as of {report.as_of}, {report.base_currency}; --json adds every convention")
-    _table(figures(report))
-    _remarks(report)
+
+def _seen(opened: Book, *, asked: bool) -> Hindsight | None:
+    """What the book's snapshots say; None where there are too few, unless that is what was asked for."""
+    from sigmalib.desk.hindsight import hindsight
+
+    try:
+        return hindsight(opened)
+    except InputError:
+        if asked:
+            raise
+        return None
+
+
+def _told(seen: Hindsight | None) -> dict[str, Any]:
+    if seen is None:
+        return {"backtest": {}, "factor_percentiles": {}}
+    tests = {f"{level * 100:g}": test.to_dict() for level, test in seen.tests.items()}
+    return {"backtest": tests, "factor_percentiles": seen.factors["percentile"].to_dict()}
+
+
+def _sections(opened: Book, only: list[str], seen: Hindsight | None) -> None:
+    from sigmalib.views import sections
+
+    report, past = opened.report, sections.Past(seen.tests, seen.factors) if seen else sections.Past()
+    names = sections.chosen(only, report, past)
+    print(f"{opened.name} as of {report.as_of}, {report.base_currency}; --json adds every convention")
+    for name in names:
+        typer.secho(f"\n{sections.SECTIONS[name].title}", bold=True)
+        for block in sections.blocks(name, report, past):
+            print(block) if isinstance(block, str) else _table(block)
+    _remarks(report, apart=True)
 
 
 @app.command()
@@ -368,6 +417,19 @@ def serve(
     os.execve(command[0], command, {**os.environ, **environment})
 
 
+@app.command("compile")
+def compile_() -> None:
+    """Compile every hot loop once, so that no first call waits for it; quick when that was done."""
+    from time import perf_counter
+
+    from sigmalib.desk.compile import compile_loops
+
+    began = perf_counter()
+    for sentence in compile_loops():
+        typer.secho(sentence, err=True)
+    print(f"compiled in {perf_counter() - began:.1f} s, kept on disk")
+
+
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Say what works here, what is missing, and how to mend it; exit code 1 when something has failed."""
@@ -388,7 +450,9 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _remarks(report: RiskReport) -> None:
+def _remarks(report: RiskReport, *, apart: bool = False) -> None:
+    if apart and (report.notes or len(report.missing) or len(report.left_out)):
+        print()
     for note in report.notes:
         typer.secho(f"note: {note}", fg="yellow")
     for table, label in ((report.missing, "missing"), (report.left_out, "left out")):
@@ -419,11 +483,12 @@ def _table(frame: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sigmalib.views.formats import number
+    from sigmalib.views.formats import UNKNOWN, number
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, column in frame.items():
-        table.add_column(str(name), justify="left" if all(map(_is_word, column)) else "right", overflow="fold")
+        words = any(map(_is_word, column)) or all(item == UNKNOWN for item in column)
+        table.add_column(str(name), justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for row in frame.itertuples(index=False):
         table.add_row(*(number(item, "date" if isinstance(item, date) else "text") for item in row))
     width = None if sys.stdout.isatty() else 160
@@ -436,7 +501,7 @@ def _shown(name: str) -> str:
 
 
 def _is_word(item: object) -> bool:
-    return isinstance(item, str) and not item[:1].isdigit() and item[:1] not in ("+", "−")
+    return isinstance(item, str) and not NUMBER.fullmatch(item)
 
 
 def _json(value: Any) -> None:

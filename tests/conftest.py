@@ -8,11 +8,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import FLAGS, Watch
 
 pytest_plugins = ["tests.commands"]
+settings.register_profile("sigma", deadline=None)  # the first call of a compiled loop takes as long as it takes
+settings.load_profile("sigma")
 
 
 @pytest.fixture(scope="session")

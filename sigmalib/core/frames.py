@@ -138,6 +138,17 @@ QUOTES = Contract(
     index=("session", "symbol"),
 )
 
+SHORT_INTEREST = Contract(
+    "SHORT_INTEREST",
+    (
+        Column("published", "date", "the session at whose close it was known", nullable=False),
+        Column("percent_of_float", "number", "fraction of the float that is sold short; above 1 when lent on"),
+        Column("days_to_cover", "number", "days of average volume; shares short over it"),
+        Column("shares_short", "number", "shares"),
+    ),
+    index=("session", "symbol"),  # the session is the settlement date that it is counted at
+)
+
 LATEST = Contract(
     "LATEST",
     (
@@ -167,7 +178,12 @@ MISSING = Contract(
     "MISSING",
     (
         Column("symbol", "text", nullable=False),
-        Column("what", "text", "price, history, fx, rate, profile, quote, pnl_day or pnl_total", nullable=False),
+        Column(
+            "what",
+            "text",
+            "price, history, fx, rate, profile, quote, short_interest, pnl_day or pnl_total",
+            nullable=False,
+        ),
         Column("reason", "text", nullable=False),
     ),
 )

@@ -10,7 +10,7 @@ from hashlib import blake2b
 import numpy as np
 import pandas as pd
 
-from sigmalib.core.frames import ACTIONS, MISSING, QUOTES
+from sigmalib.core.frames import ACTIONS, MISSING, QUOTES, SHORT_INTEREST
 from sigmalib.core.times import DateLike, last_session, to_date
 
 
@@ -25,6 +25,7 @@ class MarketView:
     rates : (date,), the risk-free rate as an annual effective fraction, each valid until the next.
     fx : (session x currency), units of ``base_currency`` for one unit of the currency.
     profiles : PROFILES, by symbol. quotes : QUOTES of options, by session and symbol.
+    short_history : SHORT_INTEREST, all that was published by ``as_of``; ``short_interest`` is the latest of it.
     missing : MISSING, what the source could not give and why.
     actions_known : symbols whose dividends and splits are known over the whole picture.
     known_at : the instant after which nothing that became known is in the picture; None is all that is stored.
@@ -46,6 +47,7 @@ class MarketView:
     actions: pd.DataFrame = field(default_factory=ACTIONS.empty)
     actions_known: frozenset[str] = frozenset()
     known_at: datetime | None = None
+    short_history: pd.DataFrame = field(default_factory=SHORT_INTEREST.empty)
 
     def until(self, day: DateLike) -> MarketView:
         """The same picture as it was at the close of ``day``, or of the last session before it."""
@@ -60,6 +62,7 @@ class MarketView:
             fx=self.fx.loc[:end],
             quotes=self.quotes[self.quotes.index.get_level_values("session") <= end],
             actions=self.actions[self.actions.index.get_level_values("session") <= end],
+            short_history=self.short_history[self.short_history["published"] <= end],
         )
 
     def before(self, day: DateLike) -> MarketView:
@@ -79,6 +82,15 @@ class MarketView:
     def returns(self) -> pd.DataFrame:
         """Simple one-session returns (session x symbol); NaN where either close is unknown."""
         return self.adjusted.pct_change(fill_method=None).iloc[1:]
+
+    @cached_property
+    def short_interest(self) -> pd.DataFrame:
+        """The latest short interest known at ``as_of``, by symbol; a symbol without any is absent.
+
+        settled (settlement date), published (session), percent_of_float (fraction), days_to_cover (days) and
+        shares_short (shares), NaN where the source leaves one out.
+        """
+        return latest_short_interest(self.short_history)
 
     def prices(self, day: DateLike | None = None) -> pd.Series:
         """Closes by symbol at ``day`` (default: the as-of session); all NaN when the session is not there."""
@@ -123,7 +135,15 @@ class MarketView:
 
     def _tables(self) -> tuple[pd.DataFrame, ...]:
         rates = self.rates.to_frame("rate")
-        return self.closes, self.adjusted, rates, self.fx, self.profiles, self.quotes, self.actions, self.missing
+        known = self.closes, self.adjusted, rates, self.fx, self.profiles, self.quotes, self.actions, self.missing
+        return (*known, self.short_history) if len(self.short_history) else known
+
+
+def latest_short_interest(history: pd.DataFrame) -> pd.DataFrame:
+    """The row of each symbol that was settled last (symbol; settled and the columns of SHORT_INTEREST)."""
+    rows = history.reset_index().sort_values("session", kind="stable").drop_duplicates("symbol", keep="last")
+    settled = rows.assign(session=rows["session"].astype("datetime64[us]")).rename(columns={"session": "settled"})
+    return settled.set_index(settled["symbol"].astype("str")).drop(columns="symbol").sort_index()
 
 
 def _row(frame: pd.DataFrame, day: date) -> pd.Series:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, InputError, RateLimited, SourceDown
-from sigmalib.core.frames import ACTIONS, BARS, LATEST, PROFILES, QUOTES, missing
+from sigmalib.core.frames import ACTIONS, BARS, LATEST, PROFILES, QUOTES, SHORT_INTEREST, missing
 from sigmalib.core.times import Interval
 from sigmalib.data.manners import Limits, Manners
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
@@ -118,6 +118,12 @@ class Crypto(FromBars):
         """No quotes: exchanges are asked for spot prices only."""
         reason = "the crypto source has no option quotes; options are marked by model"
         return Answer(QUOTES.empty(), missing((underlying.strip().upper(), "quote", reason)))
+
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """None: it is counted of shares."""
+        reason = "coins have no short interest: it is counted of shares"
+        wanted = sorted({symbol.strip().upper() for symbol in symbols})
+        return Answer(SHORT_INTEREST.empty(), missing(*((symbol, "short_interest", reason) for symbol in wanted)))
 
     def _pairs(self, symbols: Sequence[str]) -> list[tuple[str, str]]:
         """Each symbol, in order, with its pair on the exchange or with nothing when it has none."""

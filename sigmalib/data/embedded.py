@@ -56,7 +56,7 @@ class Shelf:
 
     def read(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Each symbol with those of FIELDS that the file has, by date."""
-        table = pd.read_csv(self._path(), na_values=["."])
+        table = pd.read_csv(file_of(self.package, self.file), na_values=["."])
         table = table.rename(columns=lambda name: name.lower().replace("adj close", "adjusted_close"))
         if self.layout == "tickers":
             table = table[table["ticker"].isin(self.names)]
@@ -68,17 +68,19 @@ class Shelf:
                 rows = table[table["ticker"] == name] if self.layout == "tickers" else table
                 yield symbol, rows[list(FIELDS)].assign(volume=rows["volume"].where(rows["volume"] > 0))
 
-    def _path(self) -> Path:
-        try:
-            path = Path(str(distribution(self.package).locate_file(self.file)))
-        except PackageNotFoundError:
-            path = Path()
-        if not path.is_file():
-            raise DataUnavailable(
-                f"the sample data needs {self.file} of the package {self.package}, which is not installed; "
-                'run `make demo`, or pip install "sigmalib[sample]"'
-            )
-        return path
+
+def file_of(package: str, file: str) -> Path:
+    """The path of a file that a package ships; DataUnavailable when the package is not installed."""
+    try:
+        path = Path(str(distribution(package).locate_file(file)))
+    except PackageNotFoundError:
+        path = Path()
+    if not path.is_file():
+        raise DataUnavailable(
+            f"the sample data needs {file} of the package {package}, which is not installed; "
+            'run `make demo`, or pip install "sigmalib[sample]"'
+        )
+    return path
 
 
 def _same(symbols: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 A table of prices has one of three forms: long (a column of symbols), of one symbol (the file is named after it) or wide
 (dates first, then the closes of a symbol in each column). It holds minutes when it has a column ``time``, else days.
-Names of columns are compared without regard to case, blanks and underscores.
+Names of columns are compared without regard to case, blanks and underscores. Other tables of the folder, each in a
+file of a fixed name, are read by ``folder_extras``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,23 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import BARS, PROFILES, QUOTES, missing
+from sigmalib.core.frames import BARS, PROFILES, QUOTES, SHORT_INTEREST, missing
 from sigmalib.core.instruments import calendar_of
 from sigmalib.core.times import Interval, sessions
-from sigmalib.data.folder_tables import MAP, NUMBERS, Layout, Prices, Table, is_csv, read_prices, text_of
+from sigmalib.data.folder_extras import (
+    EXTRAS,
+    FACTORS_FILE,
+    PROFILES_FILE,
+    SHORTS_FILE,
+    is_extra,
+    read_factors,
+    read_profiles,
+    read_short_interest,
+)
+from sigmalib.data.folder_tables import MAP, NUMBERS, Layout, Prices, is_csv, read_prices
+from sigmalib.data.short_interest import chosen
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
 
-PROFILES_FILE = "profiles.csv"
 NAMED = 5  # of the files left aside, so many are named
 
 Gap = tuple[str, str, str]
@@ -43,7 +54,8 @@ class Folder(FromBars):
     )
 
     def __init__(self, folder: Path, layout: Layout) -> None:
-        self.traits = replace(type(self).traits, rate_symbol=layout.rate_symbol.strip().upper())
+        rate, shorts = layout.rate_symbol.strip().upper(), (folder / SHORTS_FILE).is_file()
+        self.traits = replace(type(self).traits, rate_symbol=rate, short_interest=shorts)
         self._folder, self._layout, self._reading = folder, layout, threading.Lock()
         self._known: dict[Path, tuple[tuple[int, int], list[Prices]]] = {}
 
@@ -83,9 +95,25 @@ class Folder(FromBars):
     def profiles(self, symbols: Sequence[str]) -> Answer:
         """PROFILES out of ``profiles.csv`` (a column ``symbol`` and any of theirs, by name), where there is one."""
         path, wanted = self._folder / PROFILES_FILE, _wanted(symbols)
-        table = _profiles(path) if path.is_file() else PROFILES.empty()
+        table = read_profiles(path) if path.is_file() else PROFILES.empty()
         gaps = [(symbol, "profile", f"add {symbol} to {path}") for symbol in wanted if symbol not in table.index]
         return Answer(table.loc[[symbol for symbol in wanted if symbol in table.index]], missing(*gaps))
+
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """SHORT_INTEREST out of ``short_interest.csv``, where there is one, settled from ``start`` to ``end``."""
+        path, wanted = self._folder / SHORTS_FILE, _wanted(symbols)
+        table = read_short_interest(path, self._layout) if path.is_file() else SHORT_INTEREST.empty()
+        found = chosen(table, wanted, start, end)
+        told = set(found.index.get_level_values("symbol"))
+        fix = f"no row of it was settled from {start} to {end}; add one to {path}"
+        return Answer(found, missing(*((symbol, "short_interest", fix) for symbol in wanted if symbol not in told)))
+
+    def factors(self) -> pd.DataFrame:
+        """Returns of factors (date x factor), fractions, out of ``factors.csv``; InputError when there is none."""
+        path = self._folder / FACTORS_FILE
+        if not path.is_file():
+            raise InputError(f"there is no {path}; write one: date, then a column of returns for each factor")
+        return read_factors(path, self._layout)
 
     def option_chain(self, underlying: str, as_of: date) -> Answer:
         """No quotes: files hold prices only."""
@@ -152,7 +180,7 @@ class Folder(FromBars):
 
     def _left_aside(self) -> str:
         """The files and folders that hold no prices for us to read, as words; hidden ones are not told."""
-        ours = {MAP, PROFILES_FILE, *(path.name for path in self._known)}
+        ours = {MAP, *EXTRAS, *(path.name for path in self._known)}
         names = sorted(path.name for path in self._folder.iterdir() if path.name not in ours and not _hidden(path))
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         return f"; left aside: {', '.join(names[:NAMED])}{more}" if names else ""
@@ -175,23 +203,9 @@ def _nothing(interval: Interval) -> pd.DataFrame:
     return pd.DataFrame({"symbol": pd.Series([], index=when, dtype="str")})
 
 
-def _profiles(path: Path) -> pd.DataFrame:
-    table = Table.read(path, Layout(), {name: (name,) for name in ("symbol", *PROFILES.names)})
-    if "symbol" not in table.names:
-        raise InputError(f"{path} has no column 'symbol' but {', '.join(table.columns)}; add it")
-    symbols = table.symbols(table.names["symbol"])
-    table.refuse(table.names["symbol"], symbols.duplicated(), "is there twice; take one of the rows away")
-    told = {name: text_of(table.cells[column]).replace("", None) for name, column in table.names.items()}
-    if "dividend_yield" in told:
-        told["dividend_yield"] = table.numbers(table.names["dividend_yield"])
-    frame = pd.DataFrame(told).set_index(pd.Index(symbols, dtype="str", name="symbol")).reindex(columns=PROFILES.names)
-    return frame.astype(PROFILES.empty().dtypes.to_dict())
-
-
 def _has_prices(path: Path) -> bool:
     wanted = is_csv(path) or path.suffix.lower() == ".parquet"
-    profiles = path.name in (PROFILES_FILE, f"{PROFILES_FILE}.gz")
-    return wanted and not profiles and not _hidden(path) and path.is_file()
+    return wanted and not is_extra(path) and not _hidden(path) and path.is_file()
 
 
 def _hidden(path: Path) -> bool:

@@ -24,17 +24,18 @@ import numpy as np
 import pandas as pd
 
 from sigmalib.core.errors import AccessDenied, InputError
-from sigmalib.core.frames import PROFILES, QUOTES, missing
+from sigmalib.core.frames import PROFILES, QUOTES, SHORT_INTEREST, missing
 from sigmalib.core.times import INTERVALS, Interval, calendar, last_closed_session, last_session, sessions, to_date
 from sigmalib.data import polygon_quotes as quotes
 from sigmalib.data import polygon_rows as rows
 from sigmalib.data.manners import Limits
 from sigmalib.data.polygon_rows import NEW_YORK, Array, Gap, Part
-from sigmalib.data.polygon_symbols import OPTION, STOCK, NotFound, Wanted, ticker_of
+from sigmalib.data.polygon_symbols import OPTION, STOCK, NotFound, Wanted, family_of, ticker_of
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
 
 BASE = "https://api.polygon.io"
 YIELD = "US3M"
+NO_FLOAT = "Polygon gives no float, so the percent of float is unknown; shares short and days to cover are known"
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
@@ -53,6 +54,8 @@ class Polygon(FromBars):
             Option("base", "address of the interface", default=BASE),
         ),
         intervals=INTERVALS,
+        funds=True,
+        short_interest=True,
         benchmark="SPY",
         rate_symbol=YIELD,
         rate_quote="bond",
@@ -129,6 +132,23 @@ class Polygon(FromBars):
         contracts = self._client.contracts(symbol)
         gaps = [] if contracts else [(symbol, "quote", f"Polygon has no options on {symbol}; check the spelling")]
         return Answer(quotes.chain(contracts, symbol, latest), missing(*gaps))
+
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """SHORT_INTEREST of stocks and funds, one request each; the percent of float is unknown, as the float is.
+
+        Missing: ``short_interest`` for what is no stock or has none in the range, and for the percent of float.
+        """
+        frames, gaps = [SHORT_INTEREST.empty()], []
+        for symbol in _each(symbols):
+            is_stock = symbol != YIELD and family_of(ticker_of(symbol)) == STOCK
+            found = rows.short_interest(self._client.short_interest(symbol, start, end), symbol) if is_stock else None
+            if found is not None and len(found):
+                frames.append(found)
+            none = f"Polygon has none settled from {start} to {end}" if is_stock else "it is counted of shares alone"
+            told = NO_FLOAT if found is not None and len(found) else f"{none}; {symbol} has no short interest here"
+            gaps.append((symbol, "short_interest", told))
+        filled = [frame for frame in frames if len(frame)]
+        return Answer(pd.concat(filled).sort_index() if filled else frames[0], missing(*gaps))
 
     def contracts(self, underlying: str, as_of: date) -> Answer:
         """The options on ``underlying`` that were listed on the day ``as_of``, a request for every 1,000 of them.

@@ -68,6 +68,12 @@ class Client:
         with self._asking(wanted.what) as rest:
             return list(rest.list_treasury_yields(date_gte=wanted.start, date_lte=wanted.end, limit=MOST_BARS))
 
+    def short_interest(self, symbol: str, start: date, end: date) -> list[Any]:
+        """Short interest of a stock settled from ``start`` to ``end`` (ShortInterest)."""
+        days = {"settlement_date_gte": str(start), "settlement_date_lte": str(end)}
+        with self._asking(f"short interest of {symbol}") as rest:
+            return _if_there(rest.list_short_interest(ticker=ticker_of(symbol), limit=MOST_LISTED, **days))
+
     def contracts(self, underlying: str) -> list[Any]:
         """Snapshots of all options on a symbol (OptionContractSnapshot); none for an unknown one."""
         ticker = _in_path(ticker_of(underlying))

@@ -19,7 +19,8 @@ from sigmalib.core.frames import BARS, MINUTES
 from sigmalib.core.instruments import CURRENCIES
 from sigmalib.core.times import Interval
 from sigmalib.data.polygon_fields import days, numbers, or_nan, positive
-from sigmalib.data.polygon_symbols import CALENDARS, INDEX, Wanted
+from sigmalib.data.polygon_symbols import CALENDARS, INDEX, Wanted, ticker_of
+from sigmalib.data.short_interest import short_interest_of
 
 NEW_YORK = ZoneInfo("America/New_York")
 ASTRAY = timedelta(days=7)  # a bar further than this outside the days asked for has a stamp in another unit
@@ -140,6 +141,20 @@ def profile(details: Any) -> list[object]:
     currency = str(details.currency_symbol or details.currency_name).upper()
     known = currency if currency in CURRENCIES else None
     return [details.name, kind, None, details.sic_description, known, np.nan]
+
+
+def short_interest(found: Sequence[Any], symbol: str) -> pd.DataFrame:
+    """SHORT_INTEREST of a symbol; the percent of float is unknown, as is what is left out of a record."""
+    what = f"short interest of {symbol}"
+    if any(record.ticker is None for record in found):
+        raise AnswerUnreadable(f"{what}: Polygon answers without the field ticker")
+    own = [record for record in found if record.ticker == ticker_of(symbol)]
+    columns = {
+        "session": days([each.settlement_date for each in own], "settlement_date", what),
+        "days_to_cover": numbers(or_nan([each.days_to_cover for each in own]), "days_to_cover", what),
+        "shares_short": numbers([each.short_interest for each in own], "short_interest", what),
+    }
+    return short_interest_of(pd.DataFrame(columns).assign(symbol=symbol))
 
 
 def _own(found: Sequence[Any], wanted: Wanted) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from importlib import import_module
 from typing import Any
@@ -74,6 +75,19 @@ def fingerprints(book_id: int) -> Select[date, str]:
 def report(book_id: int, session: date) -> Select[dict[str, Any]]:
     """The report of one snapshot."""
     return select(SnapshotRow.report).where(SnapshotRow.book_id == book_id, SnapshotRow.session == session)
+
+
+def traces(book_id: int, paths: Sequence[str], end: date | None = None) -> Select[*Columns]:
+    """Session and the number, or with a path that ends in an asterisk the group of numbers, at each path inside the
+    report, of a book's snapshots up to ``end`` (included)."""
+    parts = [path.split(".") for path in paths]
+    values = (
+        SnapshotRow.report[tuple(part[:-1])] if part[-1] == "*" else SnapshotRow.report[tuple(part)].as_float()
+        for part in parts
+    )
+    found = select(SnapshotRow.session, *values)
+    found = found.where(SnapshotRow.book_id == book_id).order_by(SnapshotRow.session)
+    return found if end is None else found.where(SnapshotRow.session <= end)
 
 
 def new_book(dialect: str, *, name: str, base_currency: str, at: datetime) -> Any:

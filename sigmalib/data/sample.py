@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import ACTIONS, LATEST, PROFILES, QUOTES, missing
+from sigmalib.core.frames import ACTIONS, LATEST, PROFILES, QUOTES, SHORT_INTEREST, missing
 from sigmalib.core.times import Interval, sessions
 from sigmalib.data import figures
 from sigmalib.data.embedded import panel
@@ -64,6 +64,12 @@ class Sample:
         """No quotes: there are none in the sample data."""
         reason = "no option quotes in the sample data; options are marked by model"
         return Answer(QUOTES.empty(), missing((underlying.upper(), "quote", reason)))
+
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """None: there is no short interest in the sample data."""
+        reason = "the sample data has no short interest; ask another source, such as yahoo"
+        gaps = ((symbol, "short_interest", reason) for symbol in _wanted(symbols))
+        return Answer(SHORT_INTEREST.empty(), missing(*gaps))
 
     def rates(self, start: date, end: date) -> Answer:
         """The effective federal funds rate by month from 2000-07-31; missing when the range lies outside it."""

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import LATEST, missing
+from sigmalib.core.frames import LATEST, SHORT_INTEREST, missing
 from sigmalib.core.times import Interval, sessions
 from sigmalib.data.manners import Health, Limits, Manners
 
@@ -61,11 +61,14 @@ class Traits:
     about : what it is, in a sentence. limits : how it may be asked; None when nothing leaves this machine.
     rate_symbol : whose close is the risk-free rate in percent a year, quoted as ``rate_quote`` says. volatility_symbol
     : the volatility index. fx_symbol : template of the symbol whose close is ``base`` for one ``currency``. ships : it
-    comes with the product, so that it is asked without being fetched first.
+    comes with the product, so that it is asked without being fetched first. funds : it may be asked for American funds
+    though it cannot list them, those that stand for a factor among them. short_interest : it has some.
     """
 
     about: str
     ships: bool = False
+    funds: bool = False
+    short_interest: bool = False
     limits: Limits | None = None
     options: tuple[Option, ...] = ()
     intervals: tuple[Interval, ...] = ("1d",)
@@ -119,6 +122,13 @@ class Source(Protocol):
         """QUOTES of the options on ``underlying`` at the close of ``as_of``."""
         ...
 
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """SHORT_INTEREST of each symbol that was settled from ``start`` to ``end``; missing: ``short_interest``.
+
+        A source that knows the latest alone answers with that, when it lies in the range.
+        """
+        ...
+
     def rates(self, start: date, end: date) -> Answer:
         """The risk-free rate (date; column ``rate``, annual effective fraction), with the last one before ``start``."""
         ...
@@ -162,6 +172,12 @@ class FromBars:
         """No quotes of this moment, unless the source has a way to ask for them."""
         reason = f"the {self.name} source has no quotes of this moment; ask a live one, such as yahoo"
         return Answer(LATEST.empty(), missing(*((symbol.strip().upper(), "quote", reason) for symbol in symbols)))
+
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """No short interest, unless the source has a way to ask for it."""
+        reason = f"the {self.name} source has no short interest; fetch it from another, such as yahoo"
+        wanted = sorted({symbol.strip().upper() for symbol in symbols})
+        return Answer(SHORT_INTEREST.empty(), missing(*((symbol, "short_interest", reason) for symbol in wanted)))
 
     def rates(self, start: date, end: date) -> Answer:
         """The risk-free rate as an annual effective fraction, from the closes of ``traits.rate_symbol``."""

@@ -150,6 +150,18 @@ class Store:
             )
         return report
 
+    def traces(self, name: str, *paths: str, end: DateLike | None = None) -> pd.DataFrame:
+        """Numbers inside the kept reports (session,) by path, such as ``var.99``; NaN where a report has none there.
+
+        A path to a group of numbers, such as ``factors.exposures.*``, gives one column for each of them.
+        """
+        last = None if end is None else to_date(end, what="end")
+        with self.database.reading() as connection:
+            found = connection.execute(queries.traces(_import(connection, name).book_id, paths, last)).all()
+        index = pd.DatetimeIndex([row[0] for row in found], name="session", dtype="datetime64[us]")
+        columns = [_columns(path, [row[place] for row in found]) for place, path in enumerate(paths, start=1)]
+        return pd.concat([column.set_axis(index) for column in columns], axis="columns")
+
     def _book(self, connection: Connection, name: str, base_currency: str, at: datetime) -> int:
         """The id of book ``name``, made when new; until we are done nobody else keeps a version of it."""
         dialect = self.database.dialect
@@ -215,3 +227,12 @@ def _check_name(name: str) -> None:
             f"a book cannot be named {name!r}: a small letter comes first, then at most {LONGEST_NAME - 1} small "
             f"letters, digits and underscores; try {suggestion!r}"
         )
+
+
+def _columns(path: str, values: list[Any]) -> pd.DataFrame:
+    """One column named after the path, or one for each name that the mappings at it have."""
+    if path.endswith(".*"):
+        rows = [value if isinstance(value, Mapping) else {} for value in values]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return pd.DataFrame({name: [row.get(name) for row in rows] for name in names}, dtype=float)
+    return pd.DataFrame({path: pd.Series(values, dtype=float)})

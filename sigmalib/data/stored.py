@@ -15,7 +15,8 @@ from sigmalib.core.times import Interval, sessions
 from sigmalib.data.cache import Cache
 from sigmalib.data.cache.panel import CLOSE, FIELDS
 from sigmalib.data.cache.shelf import Shelf
-from sigmalib.data.reference import latest_chain, latest_profiles
+from sigmalib.data.reference import held_short_interest, latest_chain, latest_profiles
+from sigmalib.data.short_interest import chosen
 from sigmalib.data.sources import Answer, FromBars, Traits, actions_in
 
 Gap = tuple[str, str, str]
@@ -71,6 +72,17 @@ class Stored(FromBars):
             (s, "profile", f"no profile of {s} was fetched from {self.name}") for s in wanted if s not in held.index
         ]
         return Answer(held[held.index.isin(wanted)], missing(*gaps))
+
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """SHORT_INTEREST of each symbol as fetched, settled from ``start`` to ``end``."""
+        wanted = sorted({symbol.strip().upper() for symbol in symbols})
+        held = held_short_interest(self.cache, self.name, self.known_at)
+        found = chosen(held, wanted, start, end)
+        told = set(found.index.get_level_values("symbol"))
+        how = f"was fetched from {self.name}; run `sigma data fetch --book NAME --source {self.name}`"
+        gaps = ((s, "short_interest", f"no short interest of {s} settled from {start} to {end} {how}")
+                for s in wanted if s not in told)  # fmt: skip
+        return Answer(found, missing(*gaps))
 
     def option_chain(self, underlying: str, as_of: date) -> Answer:
         """QUOTES as fetched on ``as_of``; a chain of another day has no quotes of that day."""

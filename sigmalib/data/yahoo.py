@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, Contract, missing
+from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, SHORT_INTEREST, Contract, missing
 from sigmalib.core.instruments import CURRENCIES
 from sigmalib.core.times import INTERVALS, Interval, calendar, last_session
 from sigmalib.data import yahoo_rows as rows
 from sigmalib.data.manners import Limits, Manners
 from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
-from sigmalib.data.yahoo_rows import DAY, Refused
+from sigmalib.data.yahoo_rows import DAY, Json, Refused
 
 MINUTES_KEPT, MINUTES_AT_ONCE = 29 * DAY, 7 * DAY
 NEW_YORK = ZoneInfo("America/New_York")
@@ -50,6 +50,8 @@ class Yahoo(FromBars):
         limits=Limits(per_minute=120, burst=10, workers=6, timeout=10),
         options=(Option("base", "address asked instead of Yahoo's, such as a proxy"),),
         intervals=INTERVALS,
+        funds=True,
+        short_interest=True,
         rate_symbol="^IRX",
         rate_quote="discount",
         volatility_symbol="^VIX",
@@ -63,6 +65,7 @@ class Yahoo(FromBars):
         from sigmalib.data.yahoo_client import Client  # yfinance takes over half a second: only once this is opened
 
         self._client, self._now = Client(manners, base), now
+        self._told: dict[str, Json] = {}  # the summaries asked for profiles, until short interest is taken from them
 
     @classmethod
     def opened(cls, opening: Opening) -> Self:
@@ -95,6 +98,13 @@ class Yahoo(FromBars):
         is given. Missing: ``profile``.
         """
         return _each(symbols, "profile", PROFILES, self._profile)
+
+    def short_interest(self, symbols: Sequence[str], start: date, end: date) -> Answer:
+        """SHORT_INTEREST, the latest alone: of a symbol whose profile was just asked for without another request.
+
+        Missing: ``short_interest`` where Yahoo gives none, or gives one that was settled outside the range.
+        """
+        return _each(symbols, "short_interest", SHORT_INTEREST, partial(self._shorts, start=start, end=end))
 
     def quotes(self, symbols: Sequence[str]) -> Answer:
         """LATEST, one request for every 50 symbols; the last trade may be one before or after hours, as its time says.
@@ -161,7 +171,22 @@ class Yahoo(FromBars):
 
     def _profile(self, symbol: str, name: str) -> Answer:
         with self._client.reading(f"{name} profile"):
-            return Answer(rows.profile(self._client.summary(name, rows.MODULES), symbol), missing())
+            told = self._client.summary(name, [*rows.MODULES, rows.SHORTS])
+            found = rows.profile(told, symbol)
+        self._told[name] = told
+        return Answer(found, missing())
+
+    def _shorts(self, symbol: str, name: str, *, start: date, end: date) -> Answer:
+        with self._client.reading(f"{name} short interest"):
+            found = rows.short_interest(
+                self._told.pop(name, {}) or self._client.summary(name, rows.ABOUT_SHORTS), symbol
+            )
+        settled = found.index.get_level_values("session")
+        if len(found) and start <= settled[0].date() <= end:
+            return Answer(found, missing())
+        only = f"only that of {settled[0].date()}" if len(found) else "none"
+        reason = f"Yahoo has no short interest of {symbol} settled from {start} to {end}; it gives {only}"
+        return Answer(SHORT_INTEREST.empty(), missing((symbol, "short_interest", reason)))
 
     def _latest(self, batch: list[tuple[str, str]]) -> Answer:
         """LATEST of symbols, each with its name at Yahoo, by one request."""

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sigmalib.core.frames import LATEST, QUOTES, Contract
+from sigmalib.core.frames import LATEST, QUOTES, SHORT_INTEREST, Contract
+from sigmalib.data.short_interest import short_interest_of
 
 DAY = timedelta(days=1)
 NO_VOLATILITY = 1e-4  # what Yahoo writes when it has none is 1e-5
@@ -23,6 +24,11 @@ SUBUNITS = {"GBp": "GBP", "ZAc": "ZAR", "ILA": "ILS"}  # a hundred of one are th
 KINDS = {"EQUITY": "stock", "CRYPTOCURRENCY": "crypto", "MUTUALFUND": "fund"}
 YIELDS = ("dividendYield", "yield", "trailingAnnualDividendYield")
 MODULES = ["price", "assetProfile", "summaryDetail"]  # of the quoteSummary, as ``profile`` reads it
+SHORTS = "defaultKeyStatistics"  # the module of it that ``short_interest`` reads
+ABOUT_SHORTS = ["price", SHORTS]  # which every symbol has one of: asked for nothing it has, Yahoo calls it unknown
+SHORT_FIELDS = {
+    "shortPercentOfFloat": "percent_of_float", "shortRatio": "days_to_cover", "sharesShort": "shares_short"
+}  # fmt: skip
 TEXTS = dict.fromkeys(("name", "kind", "sector", "industry", "currency"), "str")
 
 PRICES = ["open", "high", "low", "close"]
@@ -85,6 +91,16 @@ def profile(told: Json, symbol: str) -> pd.DataFrame:
         "dividend_yield": next((log1p(detail[key]) for key in YIELDS if detail.get(key) is not None), nan),
     }
     return pd.DataFrame([row], index=pd.Index([symbol], name="symbol")).astype(TEXTS)
+
+
+def short_interest(told: Json, symbol: str) -> pd.DataFrame:
+    """SHORT_INTEREST of ``symbol``: the latest alone, out of a quoteSummary; no row when it has none or no date."""
+    figures = told["quoteSummary"]["result"][0].get(SHORTS) or {}
+    if not figures.get("dateShortInterest"):
+        return SHORT_INTEREST.empty()
+    settled = pd.to_datetime([figures["dateShortInterest"]], unit="s").normalize()
+    values = {ours: figures.get(theirs) for theirs, ours in SHORT_FIELDS.items()}
+    return short_interest_of(pd.DataFrame([values]).assign(session=settled, symbol=symbol))
 
 
 def latest(told: Mapping[str, Json]) -> pd.DataFrame:

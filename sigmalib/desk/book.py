@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from sigmalib.core.errors import PositionsRejected
 from sigmalib.core.market import MarketView
-from sigmalib.core.times import DateLike, to_date
+from sigmalib.core.times import FIRST_DAY, DateLike, to_date
 from sigmalib.data.files import read_table
+from sigmalib.data.gather import gather
 from sigmalib.desk.world import World, open_world
 from sigmalib.portfolio.actions import apply_splits
 from sigmalib.portfolio.positions import ignored_columns, parse
 from sigmalib.risk.report import RiskReport, assess
+from sigmalib.risk.scenario.scenarios import Scenario
+from sigmalib.risk.scenario.shocks import symbols_of
+
+WARM_UP = timedelta(days=14)  # before the first window of the past, for a level at its start
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +89,7 @@ def assess_file(path: Path | str, *, as_of: DateLike | None = None, world: World
     positions, rejected, _ = _read(Path(path), world, skip_bad=False)
     market = world.market(positions, world.as_of(as_of))
     held, splits = apply_splits(positions, market.actions, market.as_of)
-    report = _assessed(held, market, as_of)
+    report = _assessed(held, market, as_of, world)
     return Assessment(replace(report, notes=(*report.notes, *splits["sentence"])), rejected)
 
 
@@ -91,18 +98,48 @@ def open_book(
 ) -> Book:
     """The kept book ``name`` at the close of ``as_of`` (default: the latest session the source knows).
 
-    known_at : an instant with its zone; market data that became known later is left out (default: all that is stored).
+    name : of one book, or of several joined by a plus sign: ``a+b`` is one netted book, in which each holding has the
+    ``book`` it comes from. known_at : an instant with its zone; market data that became known later is left out
+    (default: all that is stored).
     """
     world = world or open_world()
     world = world if known_at is None else world.then(known_at)
-    version = world.store.version(name)
-    positions = world.store.positions(name, version=version)
+    versions = {part: world.store.version(part) for part in parts_of(name)}
+    positions = _positions(versions, world)
     market = world.market(positions, world.as_of(as_of))
-    history = world.store.snapshots(name, end=market.as_of)
+    histories = {part: world.store.snapshots(part, end=market.as_of) for part in versions}
     held, splits = apply_splits(positions, market.actions, market.as_of)
-    report = _assessed(held, market, as_of)
-    report = replace(report, notes=(*report.notes, *splits["sentence"], *_mixed(name, history, version)))
-    return Book(name, held, market, report, history)
+    report = _assessed(held, market, as_of, world)
+    mixed = [note for part, history in histories.items() for note in _mixed(part, history, versions[part])]
+    report = replace(report, notes=(*report.notes, *splits["sentence"], *mixed))
+    return Book(name, held, market, report, _together(histories))
+
+
+def parts_of(name: str) -> list[str]:
+    """The books that a name stands for: itself, or those joined by plus signs, each once.
+
+    >>> parts_of("core + hedges")
+    ['core', 'hedges']
+    """
+    return list(dict.fromkeys(part.strip() for part in name.split("+")))
+
+
+def _positions(versions: Mapping[str, int], world: World) -> pd.DataFrame:
+    """The positions of one book, or of several below each other with a column ``book``."""
+    found = {part: world.store.positions(part, version=version) for part, version in versions.items()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return pd.concat([rows.assign(book=part) for part, rows in found.items()], ignore_index=True)
+
+
+def _together(histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The history of one book, or the sums of several on the sessions that all of them have."""
+    if len(histories) == 1:
+        return next(iter(histories.values()))
+    every = pd.concat(histories.values())
+    sums = every.groupby(level="session").sum(min_count=len(histories))
+    shared = every.groupby(level="session").size() == len(histories)
+    return sums[shared].astype({"missing": "int64", "version": "int64"})
 
 
 def books(world: World | None = None) -> pd.DataFrame:
@@ -123,9 +160,24 @@ def _told(path: Path) -> str:
     return os.fsencode(path.name).decode("utf-8", errors="replace")
 
 
-def _assessed(positions: pd.DataFrame, market: MarketView, requested: DateLike | None) -> RiskReport:
-    report = assess(positions, market)
+def _assessed(positions: pd.DataFrame, market: MarketView, requested: DateLike | None, world: World) -> RiskReport:
+    report = assess(positions, market, past=partial(_past, positions, market, world))
     return replace(report, notes=(*_moved(requested, market.as_of), *report.notes))
+
+
+def _past(positions: pd.DataFrame, market: MarketView, world: World, scenarios: Sequence[Scenario]) -> MarketView:
+    """The same market from the first window of the scenarios on, with the series of the factors that these name."""
+    covered = world.source.coverage().index
+    starts = [each.start for each in scenarios if each.start and each.start > FIRST_DAY + WARM_UP]
+    return gather(
+        world.source,
+        sorted({*market.closes.columns, *covered.intersection(symbols_of(scenarios))}),
+        market.as_of,
+        start=min([*(start - WARM_UP for start in starts), market.closes.index[0].date()]),
+        benchmark=market.benchmark,
+        base_currency=market.base_currency,
+        currencies=sorted(set(positions["currency"])),
+    )
 
 
 def _moved(requested: DateLike | None, as_of: date) -> tuple[str, ...]:

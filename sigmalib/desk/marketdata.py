@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import cast
 
 import pandas as pd
 
-from sigmalib.core.errors import DataUnavailable
+from sigmalib.core.errors import DataUnavailable, InputError
 from sigmalib.core.frames import LATEST, check
+from sigmalib.core.frames import missing as missing_table
 from sigmalib.core.instruments import calendar_of
+from sigmalib.core.market import latest_short_interest
 from sigmalib.core.times import (
+    FIRST_DAY,
     DateLike,
     Interval,
     calendar,
@@ -24,12 +28,22 @@ from sigmalib.core.times import (
 )
 from sigmalib.data.cache.record import new_fetch_id
 from sigmalib.data.cache.shelf import Shelf
+from sigmalib.data.factor_sets import FACTOR_SETS
+from sigmalib.data.factor_sets import factor_returns as shipped_factors
 from sigmalib.data.fetch import Fetched, Progress, fetch
+from sigmalib.data.folder import Folder
+from sigmalib.data.gather import SETTLED_BEFORE
 from sigmalib.data.manners import Health, Manners
-from sigmalib.data.reference import fetch_chain, fetch_profiles, latest_profiles
-from sigmalib.data.sources import REGISTER, Source, source_class
+from sigmalib.data.reference import (
+    due_short_interest,
+    fetch_chain,
+    fetch_profiles,
+    fetch_short_interest,
+    latest_profiles,
+)
+from sigmalib.data.sources import REGISTER, Answer, Source, source_class
 from sigmalib.data.stored import Stored
-from sigmalib.desk.world import HISTORY, World, open_world
+from sigmalib.desk.world import HISTORY, PROXIES, World, open_world
 
 LAPSES, PATIENCE = "times in a row", timedelta(minutes=5)  # how an open breaker is told, and how long that is news
 MINUTE_DAYS = 5  # sessions of minute bars that are fetched unless said otherwise
@@ -37,11 +51,15 @@ MINUTE_DAYS = 5  # sessions of minute bars that are fetched unless said otherwis
 
 @dataclass(frozen=True, eq=False)
 class Needs:
-    """What some books need from a source: symbols of bars and of profiles, underlyings of chains, and from when on."""
+    """What some books need from a source: symbols of bars and of profiles, underlyings of chains, and from when on.
+
+    shorts : symbols of short interest.
+    """
 
     bars: tuple[str, ...]
     profiles: tuple[str, ...]
     chains: tuple[str, ...]
+    shorts: tuple[str, ...]
     start: date
 
 
@@ -98,8 +116,12 @@ def _fetched(
 
 
 def needs(names: Sequence[str], world: World, *, source: str | None = None) -> Needs:
-    """What the kept books ``names`` need: underlyings, benchmark, rate, exchange rates and the chains of options."""
+    """What the kept books ``names`` need: underlyings, benchmark, rate, exchange rates and the chains of options.
+
+    And the factor proxies, all of them of a source that may be asked for American funds, else those that it lists.
+    """
     traits = source_class(source or world.settings.source).traits
+    proxies = PROXIES if traits.funds else set(PROXIES).intersection(world.vendor(source)[0].coverage().index)
     positions = pd.concat([world.store.positions(name, version=world.store.version(name)) for name in names])
     held = positions[positions["kind"] != "CASH"]
     others = set(positions["currency"]) - {world.settings.base_currency}
@@ -110,9 +132,10 @@ def needs(names: Sequence[str], world: World, *, source: str | None = None) -> N
     latest = _latest((), world.now())
     earliest = latest if held.empty else min(latest, held["entry_date"].min().date())
     return Needs(
-        bars=tuple(sorted({*names_needed, *pairs, traits.rate_symbol, traits.volatility_symbol} - {""})),
+        bars=tuple(sorted({*names_needed, *pairs, *proxies, traits.rate_symbol, traits.volatility_symbol} - {""})),
         profiles=tuple(sorted(names_needed)),
         chains=tuple(sorted(set(held.loc[held["right"].notna(), "underlying"]))),
+        shorts=tuple(sorted(set(held["underlying"]))),
         start=sessions_before(earliest, HISTORY),
     )
 
@@ -127,10 +150,11 @@ def fetch_books(
     world: World | None = None,
     progress: Progress = lambda tasks, _: tasks,
 ) -> Fetched:
-    """Bring all that kept books need into the cache (default: every book): bars, profiles, chains of their options.
+    """Bring all that kept books need into the cache (default: every book): bars, profiles, chains, short interest.
 
-    Bars from far enough before the first entry for a report of that day. Profiles that are held are not asked for
-    again, unless ``refresh``. The result of the bars; what is missing of profiles and chains is in it, too.
+    Bars, those of the factor proxies among them, from far enough before the first entry for a report of that day.
+    Profiles that are held are not asked for again, nor is short interest before a newer one may be out, unless
+    ``refresh``. The result of the bars; what is missing of the others is in it, too.
     """
     world = world or open_world()
     wanted = needs(names or list(world.store.books()["name"]), world, source=source)
@@ -143,9 +167,21 @@ def fetch_books(
     answers = [fetch_profiles(vendor, world.cache, unknown, now=world.now)] if unknown else []
     opened = _opened(world.now())  # the session that a chain of this moment is of
     answers += [fetch_chain(vendor, world.cache, name, opened, now=world.now) for name in wanted.chains]
+    answers += _short_interest_fetched(world, vendor, wanted.shorts, first, refresh=refresh)
     gaps = [table for table in (done.missing, *(answer.missing for answer in answers)) if len(table)]
     requests = manners.requests if manners else 0
     return replace(done, missing=pd.concat(gaps, ignore_index=True) if gaps else done.missing, requests=requests)
+
+
+def _short_interest_fetched(
+    world: World, vendor: Source, symbols: Sequence[str], first: date, *, refresh: bool
+) -> list[Answer]:
+    """The vendor's answer, if it has short interest and a newer one than the one held may be out of some symbol."""
+    today = world.now().date()
+    asked = list(symbols) if refresh else due_short_interest(world.cache, vendor.name, symbols, today)
+    if not asked or not vendor.traits.short_interest:
+        return []
+    return [fetch_short_interest(vendor, world.cache, asked, first - SETTLED_BEFORE, today, now=world.now)]
 
 
 def closes(
@@ -210,6 +246,59 @@ def quotes(symbols: Sequence[str], *, source: str | None = None, world: World | 
     vendor, _ = world.vendor(source)
     answer = vendor.quotes([symbol.strip().upper() for symbol in symbols])
     return Quoted(check(answer.frame, LATEST), answer.missing)
+
+
+def short_interest(
+    symbols: Sequence[str],
+    *,
+    as_of: DateLike | None = None,
+    source: str | None = None,
+    known_at: datetime | str | None = None,
+    world: World | None = None,
+) -> Answer:
+    """The latest short interest of each symbol that was published by the close of ``as_of`` (default: today).
+
+    The frame is by symbol: settled, published (sessions), percent_of_float (fraction), days_to_cover (days) and
+    shares_short (shares), NaN where the source leaves one out; ``missing`` says why a symbol is absent.
+    """
+    world = world or open_world()
+    wanted = sorted({symbol.strip().upper() for symbol in symbols})
+    last = to_date(as_of, what="--as-of") if as_of else world.now().date()
+    reader = _reader(world, source, None if known_at is None else to_instant(known_at))
+    answer = reader.short_interest(wanted, FIRST_DAY, last)
+    found = latest_short_interest(answer.frame[answer.frame["published"] <= pd.Timestamp(last)])
+    told = {*found.index, *answer.missing["symbol"]}
+    late = ((name, "short_interest", f"none of {name} was published by {last}") for name in wanted if name not in told)
+    gaps = [table for table in (answer.missing, missing_table(*late)) if len(table)]
+    return Answer(found, pd.concat(gaps, ignore_index=True) if gaps else answer.missing)
+
+
+def factor_returns(
+    name: str,
+    *,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    world: World | None = None,
+) -> pd.DataFrame:
+    """Returns of a set of factors (date x factor), fractions: ``fama_french_3``, which ships, or ``files``.
+
+    fama_french_3 : by month, dated by its last day, 1926-07 to 2018-11. files : ``factors.csv`` of the firm's folder.
+    start, end : both included (default: all there is). InputError for another name, or without such a file;
+    DataUnavailable when there is nothing from ``start`` to ``end``.
+    """
+    if name == Folder.name:
+        found = cast("Folder", (world or open_world()).vendor(name)[0]).factors()
+    elif name in FACTOR_SETS:
+        found = shipped_factors(name)
+    else:
+        raise InputError(f"there is no set of factors {name!r}; there are {', '.join(FACTOR_SETS)} and {Folder.name}")
+    first = to_date(start, what="--start") if start else found.index[0]
+    last = to_date(end, what="--end") if end else found.index[-1]
+    chosen = found.loc[pd.Timestamp(first) : pd.Timestamp(last)]
+    if chosen.empty:
+        has = f"it has {found.index[0]:%Y-%m-%d} to {found.index[-1]:%Y-%m-%d}"
+        raise DataUnavailable(f"{name} has no returns from {first} to {last}; {has}")
+    return chosen
 
 
 def data_status(world: World | None = None) -> pd.DataFrame:

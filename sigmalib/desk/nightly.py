@@ -106,7 +106,7 @@ def _taken(
             session=view.as_of,
             **_whole(report.valuation),
             missing=len(report.missing),
-            report=report.to_dict(),
+            report=report.headline(),
             fingerprint=fingerprint,
         )
 

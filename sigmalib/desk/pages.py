@@ -27,9 +27,16 @@ from sigmalib.core.times import (
 from sigmalib.desk import marketdata
 from sigmalib.desk.book import Book, open_book
 from sigmalib.desk.dataquality import DataCheck, check_data
+from sigmalib.desk.hindsight import Hindsight, hindsight
 from sigmalib.desk.world import World, open_world
+from sigmalib.risk.marks import chain_of
+from sigmalib.risk.stress import ReverseStress, grid, reverse_stress
 
 BOOKS_KEPT, CHECKS_KEPT = 64, 32
+CHAINS_KEPT = 16
+SPOTS = tuple(percent / 100 for percent in range(-25, 30, 5))
+VOLATILITIES = tuple(points / 100 for points in (-10, -5, 0, 5, 10, 20))
+LOST = 0.1  # of NAV, or of what stands in for it, in the reverse stress
 RECENT = 60  # sessions before the as-of whose gaps and impossible rows a reader of a book is told of
 NAMED = 5  # symbols that a sentence names
 NEW_YORK = ZoneInfo("America/New_York")
@@ -97,6 +104,36 @@ def doubts(book: Book) -> tuple[str, ...]:
     return (*_gaps(book.market), *_impossible(book.market), *_ailing())
 
 
+@lru_cache(maxsize=BOOKS_KEPT)
+def looked_back(book: Book) -> Hindsight:
+    """What the snapshots of an open book say, computed once for all sessions; raises InputError with fewer than two."""
+    return hindsight(book, world=shared_world())
+
+
+@lru_cache(maxsize=BOOKS_KEPT)
+def moves_grid(book: Book) -> pd.Series:
+    """P&L of an open book over moves of spot and volatility, see ``stress.grid``; what cannot be revalued left out."""
+    return grid(_revalued(book), book.report.marks, spots=SPOTS, volatilities=VOLATILITIES)
+
+
+@lru_cache(maxsize=BOOKS_KEPT)
+def worst_plausible(book: Book) -> ReverseStress:
+    """The most plausible move that loses a tenth of an open book; what cannot be revalued left out.
+
+    Raises InputError when nothing that moves is held, or the book has no value to lose.
+    """
+    held, report = _revalued(book), book.report
+    if (held["kind"] == "CASH").all():
+        raise InputError("nothing is held that moves of the market could change")
+    return reverse_stress(LOST * report.valuation.base, held, report.marks, report.market)
+
+
+@lru_cache(maxsize=CHAINS_KEPT)
+def option_chain(book: Book, underlying: str) -> pd.DataFrame:
+    """The chain of an underlying of an open book, which its surface was fitted to; see ``chain.implied_chain``."""
+    return chain_of(underlying, book.market)
+
+
 def source_names() -> list[str]:
     """The source in use, and the others that something was fetched from."""
     world = shared_world()
@@ -154,6 +191,11 @@ def prices_around(
 def _opened(name: str, as_of: date, state: tuple[object, ...]) -> Book:
     del state  # part of the key: another state is another book
     return open_book(name, as_of=as_of, world=shared_world())
+
+
+def _revalued(book: Book) -> pd.DataFrame:
+    """The holdings that a move of the market can be seen on."""
+    return book.report.holdings.loc[book.report.simulation.by_position.columns]
 
 
 @lru_cache(maxsize=CHECKS_KEPT)

@@ -24,6 +24,7 @@ from sigmalib.data.sources import GENERIC, REGISTER, Opening, Option, Source, op
 from sigmalib.data.store import Store
 from sigmalib.data.stored import Stored
 from sigmalib.portfolio.actions import apply_splits
+from sigmalib.risk.factor_model.proxies import FACTORS
 
 PROJECT = Path(__file__).resolve().parents[2]
 VARIABLES = (
@@ -35,6 +36,7 @@ VARIABLES = (
     "SIGMA_BARS",
     "SIGMA_CHROMIUM",
 )
+PROXIES = tuple(dict.fromkeys(name for factor in FACTORS for name in (*factor.proxies, *factor.stand_ins)))
 HISTORY = 580  # sessions: 500 scenarios, 60 more for a volatility at the first of them, and some to spare
 
 
@@ -103,11 +105,14 @@ class World:
             )
         return session
 
-    def market(self, positions: pd.DataFrame, as_of: date, *, first: date | None = None) -> MarketView:
+    def market(
+        self, positions: pd.DataFrame, as_of: date, *, first: date | None = None, short_interest: bool = False
+    ) -> MarketView:
         """The picture a book needs at ``as_of``, with enough history for every session from ``first`` on.
 
         positions : as entered; options are looked up by the symbol that they had then and by the one they have since
-        splits.
+        splits. Its closes have those of PROXIES, too, that the source has. short_interest : whether what is missing of
+        it is told; what there is of it comes anyway.
         """
         options = pd.concat([positions, self.held(positions, as_of)])[lambda rows: rows["right"].notna()]["symbol"]
         names = positions.loc[positions["kind"] != "CASH", "underlying"]
@@ -122,7 +127,14 @@ class World:
             options=_distinct(options),
             fx_start=self.fx_start(positions),
             actions_start=_earliest(positions),
+            beside=self.proxies(),
+            short_interest=short_interest,
         )
+
+    def proxies(self) -> list[str]:
+        """The factor proxies that the source has prices of."""
+        covered = self.source.coverage().index
+        return [symbol for symbol in PROXIES if symbol in covered]
 
     def held(self, positions: pd.DataFrame, as_of: date) -> pd.DataFrame:
         """The positions in the shares of ``as_of``: splits since their entry applied."""

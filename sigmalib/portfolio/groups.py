@@ -1,4 +1,4 @@
-"""Groups: the book by kind, tag, strategy or sector."""
+"""Groups: a book by kind, tag, strategy, sector or underlying, and a netted book by the books it is made of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-Key = Literal["kind", "tag", "strategy", "sector", "underlying"]
+Key = Literal["kind", "tag", "strategy", "sector", "underlying", "book"]
 NONE = "(none)"
 
 COLUMNS = [
@@ -21,6 +21,13 @@ def members(holdings: pd.DataFrame, key: Key) -> pd.Series:
         return holdings["tags"].map(lambda tags: list(tags) or [NONE]).explode().astype("str").rename("tag")
     labels = holdings[key].astype("str")
     return labels.where(labels.notna() & (labels != ""), NONE).rename(key)
+
+
+def netted(values: pd.Series, holdings: pd.DataFrame) -> pd.Series:
+    """``values`` by holding as they are in one book; in several books together, netted by symbol."""
+    if "book" not in holdings:
+        return values
+    return values.groupby(holdings.loc[values.index, "symbol"]).sum(min_count=1)
 
 
 def by(holdings: pd.DataFrame, key: Key) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from sigmalib.core.errors import InputError
 from sigmalib.core.frames import HOLDINGS, MISSING, check
 from sigmalib.core.market import MarketView
 from sigmalib.core.times import sessions_before
+from sigmalib.portfolio.groups import netted
 
 FUND_SECTORS = {"etf": "Funds", "index": "Index"}
 
@@ -68,7 +69,7 @@ def value(
     cash = rows["kind"] == "CASH"
     market_value = rows["market_value"].where(~cash)
     invested = market_value[~cash]
-    gross, net = known_sum(invested.abs()), known_sum(invested)
+    gross, net = known_sum(netted(invested, rows).abs()), known_sum(invested)
     money = float(rows.loc[cash, "market_value"].sum(min_count=1))
     nav = money + net
     base, base_name = (nav, "NAV") if nav > 0 else (gross, "gross market value")

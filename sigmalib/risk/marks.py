@@ -8,14 +8,16 @@ import pandas as pd
 from sigmalib.core.instruments import parse_option
 from sigmalib.core.market import MarketView
 from sigmalib.core.times import expiry_instant, session_close, years_between
-from sigmalib.risk.options import bsm_greeks, bsm_price, implied_volatility
+from sigmalib.risk.pricing.models import RAW, model_values, model_volatility
+from sigmalib.risk.volatility.chain import CHAIN_COLUMNS, implied_chain
+from sigmalib.risk.volatility.surface import VolatilitySurface, fit_surface
 
 PERIODS_PER_YEAR = 252
 VOLATILITY_WINDOW, VOLATILITY_MINIMUM = 60, 20
 
 MARK_COLUMNS = (
     *("underlying", "strike", "right", "style", "spot", "expiry_years", "rate", "dividend_yield"),
-    *("volatility", "volatility_source", "price", "price_source", "delta"),
+    *("volatility", "volatility_source", "price", "price_source", *RAW),
 )
 
 
@@ -29,32 +31,70 @@ def realised_volatility(returns: pd.DataFrame) -> pd.Series:
 
 
 def mark(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
-    """Price, volatility and delta of each option at the close of ``market.as_of``, with where they come from.
+    """Price, volatility and raw greeks of each option at the close of ``market.as_of``, with where they come from.
 
-    The price is the middle of the quote when there is one, else the model's; the volatility is implied from that
-    quote, or the vendor's, or else realised over 60 sessions. Every contract is priced as European for now, its true
-    style stands beside it; an adjusted one is priced per share it delivers, never by a quote, which is of the whole.
-    NaN where spot, rate or volatility is unknown.
-    Returns (symbol) x MARK_COLUMNS.
+    The price is the middle of the quote when there is one, else the model's of the contract's own exercise style. The
+    volatility is implied from that quote, or read off the surface of its underlying's chain, or the vendor's, or else
+    realised over 60 sessions. An adjusted contract is priced per share it delivers, never by a quote, which is of the
+    whole. NaN where spot, rate or volatility is unknown. Returns (symbol) x MARK_COLUMNS.
     """
     terms = _contract_terms(symbols, market)
     quotes = _quotes(symbols, market)
     middle = (quotes["bid"] + quotes["ask"]) / 2
-    spot, strike, years, rate = (terms[name] for name in ("spot", "strike", "expiry_years", "rate"))
-    carry, sign = terms["dividend_yield"], terms["right"]
-    implied = pd.Series(np.nan, index=symbols)
-    if middle.notna().any():
-        implied[:] = implied_volatility(middle, spot, strike, years, rate, dividend_yield=carry, right=sign)
-    realised = terms["underlying"].map(realised_volatility(market.returns))
-    terms["volatility"], terms["volatility_source"] = _first_known(
-        {"implied from quote": implied, "quoted": quotes["implied_volatility"], "realised, 60 sessions": realised}
+    implied = model_volatility(middle, terms) if middle.notna().any() else middle
+    lacking = terms.index[implied.isna()]
+    candidates = {
+        "implied from quote": implied,
+        "surface": _from_surface(terms.loc[lacking], market).reindex(symbols),
+        "quoted": quotes["implied_volatility"],
+        "realised, 60 sessions": terms["underlying"].map(realised_volatility(market.returns)),
+    }
+    terms["volatility"], terms["volatility_source"] = _first_known(candidates)
+    values = model_values(terms)
+    terms["price"], terms["price_source"] = _first_known({"quote": middle, "model": values["price"]})
+    return terms.join(values.drop(columns="price"))[list(MARK_COLUMNS)]
+
+
+def chain_of(underlying: str, market: MarketView) -> pd.DataFrame:
+    """The option chain of ``underlying`` at the close of ``market.as_of``; see ``chain.implied_chain``.
+
+    Empty when the market has no quote of it that day, or no price of it.
+    """
+    spot, today = market.prices().get(underlying, np.nan), _today(market)
+    quotes = today[today["underlying"] == underlying]
+    if quotes.empty or not spot > 0:
+        return pd.DataFrame(columns=list(CHAIN_COLUMNS))
+    rate, carry = float(np.log1p(market.rate())), float(market.dividend_yields().get(underlying, np.nan))
+    return implied_chain(
+        quotes,
+        as_of=market.as_of,
+        spot=float(spot),
+        rate=None if np.isnan(rate) else rate,
+        dividend_yield=0.0 if np.isnan(carry) else carry,
     )
-    volatility = terms["volatility"]
-    value = pd.Series(bsm_price(spot, strike, years, rate, volatility, dividend_yield=carry, right=sign), index=symbols)
-    terms["price"], terms["price_source"] = _first_known({"quote": middle, "model": value})
-    greeks = bsm_greeks(spot, strike, years, rate, volatility, dividend_yield=carry, right=sign)
-    terms["delta"] = greeks["delta"]
-    return terms[list(MARK_COLUMNS)]
+
+
+def surface_of(underlying: str, market: MarketView) -> VolatilitySurface | None:
+    """The volatility surface of ``underlying``'s chain that day; None when no quote of it can be used."""
+    chain = chain_of(underlying, market)
+    return fit_surface(chain) if (chain["weight"] > 0).any() else None
+
+
+def _from_surface(terms: pd.DataFrame, market: MarketView) -> pd.Series:
+    """Volatilities of contracts without a usable quote of their own, from the others of their chain."""
+    quoted = terms["underlying"].isin(_today(market)["underlying"])
+    parts = [
+        surface.volatility(rows["strike"], rows["expiry_years"])
+        for underlying, rows in terms[quoted].groupby("underlying")
+        if (surface := surface_of(str(underlying), market)) is not None
+    ]
+    return pd.concat(parts) if parts else pd.Series(np.nan, index=terms.index)
+
+
+def _today(market: MarketView) -> pd.DataFrame:
+    """The quotes of the as-of session, by symbol."""
+    sessions = market.quotes.index.get_level_values("session")
+    return market.quotes[sessions == pd.Timestamp(market.as_of)].droplevel("session")
 
 
 def _contract_terms(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
@@ -78,8 +118,7 @@ def _contract_terms(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
 
 
 def _quotes(symbols: pd.Index, market: MarketView) -> pd.DataFrame:
-    today = market.quotes[market.quotes.index.get_level_values("session") == pd.Timestamp(market.as_of)]
-    known = today.droplevel("session").reindex(symbols)
+    known = _today(market).reindex(symbols)
     two_sided = (known["bid"] > 0) & (known["ask"] >= known["bid"])
     usable = two_sided & ~np.array([parse_option(symbol).adjusted for symbol in symbols], dtype=bool)
     return known.assign(bid=known["bid"].where(usable), implied_volatility=known["implied_volatility"].where(usable))

@@ -1,37 +1,98 @@
-"""Option prices: Black-Scholes-Merton and implied volatility.
+"""European options: Black-Scholes-Merton and Black-76 values and greeks, and implied volatility.
 
-Arrays or scalars in, arrays of the broadcast shape out; rates and dividend yields continuous, per year; volatility per
-year; ``expiry_years`` in years of 365 days; ``right`` is "call" or "put". Sources: Black and Scholes (1973), Merton
-(1973); Hull, *Options, Futures, and Other Derivatives*, chapters on Black-Scholes-Merton and the Greek letters.
+Terms are scalars, lists, arrays or Series, taken together by broadcasting; answers have their common shape, and are
+Series with the index of the Series among them. Rates and dividend yields are continuous, per year; volatility per year;
+``expiry_years`` in years of 365 days; ``right`` is "call" or "put" (or +1 or -1, or True for a call), one or as many as
+there are options. A term that is unknown, infinite or negative where it must not be makes its answers NaN.
+
+Sources: Black and Scholes (1973), Merton (1973), Black (1976); Hull, *Options, Futures, and Other Derivatives*, the
+chapters on Black-Scholes-Merton, futures options and the Greek letters. The loops are in ``kernels.black_scholes`` and
+``kernels.implied``; the first call of a process imports them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
+from sigmalib.core.compiled import CHUNK, Later, in_parts
 from sigmalib.core.errors import InputError
+from sigmalib.risk.pricing.american import american_greeks as american_greeks
+from sigmalib.risk.pricing.american import american_price as american_price
+from sigmalib.risk.pricing.inputs import Right, Terms, terms
 
-Floats = npt.NDArray[np.float64]
-Right = npt.ArrayLike
+if TYPE_CHECKING:
+    import pandas as pd
 
-VOLATILITY_BOUNDS = (1e-6, 20.0)
+Values = Any  # what the caller gave: a number, an array or a Series; the answer likewise
+
+FIRST_GREEKS = ("delta", "gamma", "vega", "theta", "rho")
+CROSS_GREEKS = ("vanna", "volga", "charm")
+REASONS = (
+    "found",
+    "a term is unknown, infinite or negative",
+    "expired: no time is left",
+    "the price is below the intrinsic value",
+    "the price is the intrinsic value: no volatility, or any that is too small to show",
+    "the price is at or above its upper bound, the discounted spot (call) or strike (put)",
+    "no volatility gives this price in double precision",
+)
+
+_TERMS = ("spot", "strike", "expiry_years", "rate", "dividend_yield", "volatility")
+_QUOTES = ("price", "spot", "strike", "expiry_years", "rate", "dividend_yield")
+_pandas: Any = Later("pandas")
+_loops, _solver = Later("sigmalib.risk.kernels.black_scholes"), Later("sigmalib.risk.kernels.implied")
 
 
-class _Terms(NamedTuple):
-    sign: Floats  # +1 call, -1 put
-    spot: Floats
-    strike: Floats
-    years: Floats
-    rate: Floats
-    carry: Floats  # dividend yield
-    volatility: Floats
-    deviation: Floats  # volatility x sqrt(years)
-    d1: Floats
-    d2: Floats
+class Greeks(dict[str, Values]):
+    """Greeks by name: delta, gamma, vega, theta and rho; vanna, volga and charm join when first asked for by name.
+
+    Those three are computed from the terms as they are then, so ask before you change an array that you passed.
+    """
+
+    def __init__(self, known: dict[str, Values], crossed: Callable[[], dict[str, Values]]) -> None:
+        super().__init__(known)
+        self._crossed = crossed
+
+    def __missing__(self, name: str) -> Values:
+        if name not in CROSS_GREEKS:
+            raise KeyError(name)
+        self.update(self._crossed())
+        return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in CROSS_GREEKS or super().__contains__(name)
+
+    def get(self, name: str, default: Values = None) -> Values:
+        """The greek of this name, or ``default`` where there is none."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+@dataclass(frozen=True, eq=False)
+class ImpliedVolatility:
+    """Volatilities per year, NaN where there is none, and why: ``reason`` is a position in REASONS, 0 where found."""
+
+    volatility: Values
+    reason: Values
+
+    def counted(self) -> pd.Series:
+        """How many quotes have each reason, by its sentence in REASONS; only those that occur."""
+        counts = np.bincount(np.asarray(self.reason).reshape(-1), minlength=len(REASONS))
+        rows = {sentence: count for sentence, count in zip(REASONS, counts.tolist(), strict=True) if count}
+        return _pandas.Series(rows, name="quotes", dtype=np.int64).rename_axis("reason")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Volatilities and the sentences of their reasons as lists."""
+        codes = np.asarray(self.reason)
+        return {"volatility": np.asarray(self.volatility).tolist(), "reason": np.array(REASONS)[codes].tolist()}
 
 
 def bsm_price(
@@ -43,16 +104,18 @@ def bsm_price(
     *,
     dividend_yield: npt.ArrayLike = 0.0,
     right: Right,
-) -> Floats:
+) -> Values:
     """Black-Scholes-Merton value, in the currency of ``spot``, per unit of the underlying.
 
-    At expiry, or with zero volatility or spot, the discounted intrinsic value of the forward. NaN where an input is
-    unknown or negative (time, volatility, spot; strike must be above zero).
+    At expiry, or with zero volatility or spot, the discounted intrinsic value of the forward. NaN where a term is
+    unknown, infinite or negative (spot, time, volatility), or a strike is not above zero. Raises InputError for terms
+    that are no numbers, shapes that do not go together and rights that are neither call nor put.
+    Source: Merton (1973); Hull, chapter on stock indices and currencies, equations for a known yield.
 
     >>> round(float(bsm_price(42, 40, 0.5, 0.10, 0.20, right="call")), 6)
     4.759422
     """
-    return _price(_terms(spot, strike, expiry_years, rate, volatility, dividend_yield, right))
+    return _prices(terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right))
 
 
 def bsm_greeks(
@@ -64,26 +127,130 @@ def bsm_greeks(
     *,
     dividend_yield: npt.ArrayLike = 0.0,
     right: Right,
-) -> dict[str, Floats]:
-    """Raw sensitivities of ``bsm_price``: delta, gamma, vega (per 1.0), theta (per year), rho (per 1.0).
+) -> Greeks:
+    """Raw sensitivities of ``bsm_price`` by name, per 1.0 and per year.
 
-    Where the value has a kink (no time or volatility left, forward at the strike) gamma is unknown: NaN.
+    delta (per 1.0 of spot), gamma (delta per 1.0 of spot), vega (per 1.0 of volatility), theta (per year that passes),
+    rho (per 1.0 of rate); and, computed when asked for by name, vanna (delta per 1.0 of volatility), volga (vega per
+    1.0 of volatility), charm (delta per year that passes: -d delta / d T).
+    At the kink of the value (forward at the strike and no time or volatility left) delta and rho are the mean of both
+    sides, and gamma, vanna, volga, charm, and theta at expiry, are NaN. Otherwise NaN and errors as in ``bsm_price``.
+    Source: Hull, chapter on the Greek letters, with a yield; vanna, volga and charm by differentiation.
+
+    >>> greeks = bsm_greeks(49, 50, 20 / 52, 0.05, 0.20, right="call")
+    >>> round(float(greeks["delta"]), 3), round(float(greeks["theta"]), 2), round(float(greeks["vanna"]), 3)
+    (0.522, -4.31, 0.139)
     """
-    t = _terms(spot, strike, expiry_years, rate, volatility, dividend_yield, right)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        growth, discount = np.exp(-t.carry * t.years), np.exp(-t.rate * t.years)
-        density = np.exp(-0.5 * t.d1**2) / np.sqrt(2 * np.pi)
-        live = t.deviation > 0
-        decay = np.where(live, -t.spot * growth * density * t.volatility / (2 * np.sqrt(t.years)), 0.0)
-        stock, cash = t.spot * growth * ndtr(t.sign * t.d1), t.strike * discount * ndtr(t.sign * t.d2)
-        flat = np.where(t.d1 == 0, np.nan, 0.0)
-        return {
-            "delta": t.sign * growth * ndtr(t.sign * t.d1),
-            "gamma": np.where(live & (t.spot > 0), growth * density / (t.spot * t.deviation), flat),
-            "vega": t.spot * growth * density * np.sqrt(t.years),
-            "theta": decay + t.sign * (t.carry * stock - t.rate * cash),
-            "rho": t.sign * t.years * cash,
-        }
+    given = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    return _greeks(given, FIRST_GREEKS, _run(_loops.greeks, given, len(FIRST_GREEKS)))
+
+
+def bsm(
+    spot: npt.ArrayLike,
+    strike: npt.ArrayLike,
+    expiry_years: npt.ArrayLike,
+    rate: npt.ArrayLike,
+    volatility: npt.ArrayLike,
+    *,
+    dividend_yield: npt.ArrayLike = 0.0,
+    right: Right,
+) -> Greeks:
+    """``bsm_greeks`` and, first among them, ``price``: both in one pass over the book.
+
+    >>> list(bsm(42, 40, 0.5, 0.10, 0.20, right="call"))
+    ['price', 'delta', 'gamma', 'vega', 'theta', 'rho']
+    """
+    given = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    names = ("price", *FIRST_GREEKS)
+    return _greeks(given, names, _run(_loops.price_and_greeks, given, len(names)))
+
+
+def black76_price(
+    forward: npt.ArrayLike,
+    strike: npt.ArrayLike,
+    expiry_years: npt.ArrayLike,
+    rate: npt.ArrayLike,
+    volatility: npt.ArrayLike,
+    *,
+    right: Right,
+) -> Values:
+    """Black's value of an option on a forward or future, discounted to today; NaN and errors as in ``bsm_price``.
+
+    Source: Black (1976); Hull, chapter on options on futures.
+
+    >>> round(float(black76_price(20, 20, 4 / 12, 0.09, 0.25, right="put")), 4)
+    1.1166
+    """
+    return _prices(terms(("forward", *_TERMS[1:]), (forward, strike, expiry_years, rate, rate, volatility), right))
+
+
+def black76_greeks(
+    forward: npt.ArrayLike,
+    strike: npt.ArrayLike,
+    expiry_years: npt.ArrayLike,
+    rate: npt.ArrayLike,
+    volatility: npt.ArrayLike,
+    *,
+    right: Right,
+) -> Greeks:
+    """Raw sensitivities of ``black76_price`` to the forward, the volatility, time and the rate, as in ``bsm_greeks``.
+
+    rho is that of the discounting alone, -T times the value: the forward stays where it is.
+
+    >>> greeks = black76_greeks(20, 20, 4 / 12, 0.09, 0.25, right="put")
+    >>> round(float(greeks["delta"]), 4), round(float(greeks["rho"]), 4)
+    (-0.4573, -0.3722)
+    """
+    given = terms(("forward", *_TERMS[1:]), (forward, strike, expiry_years, rate, rate, volatility), right)
+    price, *first = _run(_loops.price_and_greeks, given, 1 + len(FIRST_GREEKS))
+    first[-1] = -given.arrays[2] * price
+    return _greeks(given, FIRST_GREEKS, first)
+
+
+def escrowed_spot(
+    spot: npt.ArrayLike, rate: npt.ArrayLike, dividends: Sequence[tuple[float, float]], expiry_years: npt.ArrayLike
+) -> Values:
+    """Spot less the present value of the cash dividends that go ex until expiry, to be priced in the place of spot.
+
+    dividends : (years from now, amount per share) of each; one counts where 0 < years <= ``expiry_years``.
+    Returns the currency of ``spot``, in the common shape of the terms; NaN where a term is unknown or the dividends are
+    worth more than the spot, for then the model has no price. Raises InputError for dividends that are no such pairs.
+    Source: Hull, chapter on Black-Scholes-Merton, section on dividends.
+
+    >>> round(float(escrowed_spot(40, 0.09, [(2 / 12, 0.5), (5 / 12, 0.5)], 0.5)), 4)
+    39.0258
+    """
+    given = terms(("spot", "rate", "expiry_years"), (spot, rate, expiry_years), "call")
+    stock, rates, expiry = given.arrays
+    left = stock.copy()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for years, amount in _pairs(dividends):
+            left -= np.where((expiry >= years) & (years > 0.0), amount * np.exp(-rates * years), 0.0)
+    known = np.isfinite(left) & np.isfinite(rates) & (expiry >= 0.0) & (left >= 0.0)
+    return given.like(np.where(known, left, np.nan))
+
+
+def implied(
+    price: npt.ArrayLike,
+    spot: npt.ArrayLike,
+    strike: npt.ArrayLike,
+    expiry_years: npt.ArrayLike,
+    rate: npt.ArrayLike,
+    *,
+    dividend_yield: npt.ArrayLike = 0.0,
+    right: Right,
+) -> ImpliedVolatility:
+    """The volatility at which ``bsm_price`` gives each ``price``, and where there is none the reason.
+
+    For a price on a forward pass it as the spot, with ``dividend_yield`` equal to ``rate``. Errors as in ``bsm_price``.
+    Source: Jaeckel, "Let's be rational" (2015), for the objective; see ``kernels.implied``.
+
+    >>> implied([1.875, 0.5], 21, 20, 0.25, 0.10, right="call").to_dict()["reason"]
+    ['found', 'the price is below the intrinsic value']
+    """
+    given = terms(_QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
+    volatility, reason = _solved(given)
+    return ImpliedVolatility(given.like(volatility), given.like(reason))
 
 
 def implied_volatility(
@@ -95,58 +262,54 @@ def implied_volatility(
     *,
     dividend_yield: npt.ArrayLike = 0.0,
     right: Right,
-) -> Floats:
-    """The volatility at which ``bsm_price`` gives ``price``; NaN where no volatility does (outside the bounds)."""
-    from scipy.optimize import elementwise  # half a second that only quoted options need
+) -> Values:
+    """The volatility at which ``bsm_price`` gives ``price``; NaN where there is none, and ``implied`` tells why.
 
-    arrays = np.broadcast_arrays(
-        *(np.asarray(x, dtype=float) for x in (price, spot, strike, expiry_years, rate, dividend_yield)), _sign(right)
-    )
-
-    def excess(volatility: Floats, price: Floats, spot: Floats, strike: Floats, years: Floats, *rest: Floats) -> Floats:
-        rate, carry, sign = rest
-        return bsm_price(spot, strike, years, rate, volatility, dividend_yield=carry, right=sign) - price
-
-    found = elementwise.find_root(excess, VOLATILITY_BOUNDS, args=tuple(arrays))
-    return np.where(found.success, found.x, np.nan)
+    >>> round(float(implied_volatility(1.875, 21, 20, 0.25, 0.10, right="call")), 6)
+    0.234513
+    """
+    given = terms(_QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
+    return given.like(_solved(given)[0])
 
 
-def _sign(right: Right) -> Floats:
-    """+1 for calls and -1 for puts, from names, signs or booleans (True is a call)."""
-    values = np.asarray(right)
-    if values.dtype == bool:
-        return np.where(values, 1.0, -1.0)
-    if values.dtype.kind in "if":
-        return values.astype(float)
-    unknown = set(np.unique(values.astype(str))) - {"call", "put"}
-    if unknown:
-        raise InputError(f"`right` must be 'call' or 'put', was {str(min(unknown))!r}")
-    return np.where(values == "call", 1.0, -1.0)
+def _prices(given: Terms) -> Values:
+    return given.like(_run(_loops.prices, given, 1)[0])
 
 
-def _terms(
-    spot: npt.ArrayLike,
-    strike: npt.ArrayLike,
-    years: npt.ArrayLike,
-    rate: npt.ArrayLike,
-    volatility: npt.ArrayLike,
-    carry: npt.ArrayLike,
-    right: Right,
-) -> _Terms:
-    given = (np.asarray(x, dtype=float) for x in (spot, strike, years, rate, carry, volatility))
-    s, k, t, r, q, v, sign = np.broadcast_arrays(*given, _sign(right))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        bad = (s < 0) | (k <= 0) | (t < 0) | (v < 0)
-        deviation = np.where(bad, np.nan, v * np.sqrt(t))
-        distance = np.log(s / k) + (r - q) * t
-        at_limit = np.where(distance == 0, 0.0, np.copysign(np.inf, distance))
-        d1 = np.where(deviation > 0, distance / deviation + deviation / 2, np.where(deviation == 0, at_limit, np.nan))
-        d1 = np.where(np.isnan(distance), np.nan, d1)
-        return _Terms(sign, s, k, t, r, q, v, deviation, d1, np.where(np.isinf(d1), d1, d1 - deviation))
+def _solved(given: Terms) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+    count = given.sign.size
+    volatility, reason = np.empty(count), np.empty(count, dtype=np.int8)
+    _each(_solver.solve, count, (*given.arrays, given.sign, volatility, reason))
+    return volatility, reason
 
 
-def _price(t: _Terms) -> Floats:
-    with np.errstate(invalid="ignore", over="ignore"):
-        stock = t.spot * np.exp(-t.carry * t.years) * ndtr(t.sign * t.d1)
-        cash = t.strike * np.exp(-t.rate * t.years) * ndtr(t.sign * t.d2)
-        return np.maximum(t.sign * (stock - cash), 0.0)
+def _run(kernel: Callable[..., None], given: Terms, answers: int) -> Sequence[npt.NDArray[np.float64]]:
+    """What the kernel fills: so many arrays (n,), rows of one block, which costs half as much as one array each."""
+    filled = tuple(np.empty((answers, given.sign.size)))
+    _each(kernel, given.sign.size, (*given.arrays, given.sign, *filled))
+    return filled
+
+
+def _each(kernel: Callable[..., None], count: int, arrays: tuple[npt.NDArray[Any], ...]) -> None:
+    if count < 2 * CHUNK:
+        kernel(*arrays)
+    else:
+        in_parts(kernel, count, arrays)
+
+
+def _greeks(given: Terms, names: Sequence[str], found: Sequence[npt.NDArray[np.float64]]) -> Greeks:
+    return Greeks(dict(zip(names, map(given.like, found), strict=True)), partial(_cross_greeks, given))
+
+
+def _cross_greeks(given: Terms) -> dict[str, Values]:
+    found = _run(_loops.cross_greeks, given, len(CROSS_GREEKS))
+    return dict(zip(CROSS_GREEKS, map(given.like, found), strict=True))
+
+
+def _pairs(dividends: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    try:
+        return [(float(years), float(amount)) for years, amount in dividends]
+    except (TypeError, ValueError):
+        raise InputError(
+            f"`dividends` must be pairs (years, amount), was {dividends!r:.60}; pass [(0.25, 0.5)]"
+        ) from None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,25 +16,42 @@ from sigmalib.core.market import MarketView
 from sigmalib.core.times import sessions_before
 from sigmalib.portfolio import groups, performance
 from sigmalib.portfolio.positions import held
-from sigmalib.portfolio.valuation import Valuation, value
-from sigmalib.risk import correlation, exposure, tail
+from sigmalib.portfolio.valuation import Valuation, known_sum, value
+from sigmalib.risk import correlation, exposure, greeks, tail
+from sigmalib.risk.bets import FactorBets, factor_bets
 from sigmalib.risk.conventions import conventions
+from sigmalib.risk.correlation import Correlations, correlations
 from sigmalib.risk.exposure import Exposure
-from sigmalib.risk.marks import mark
+from sigmalib.risk.impact import Impact, compare
+from sigmalib.risk.marks import mark, surface_of
+from sigmalib.risk.peers import compare_conventions
+from sigmalib.risk.scenario.shocks import estimated_betas
 from sigmalib.risk.simulation import WINDOW, Simulation, simulate, underlyings
+from sigmalib.risk.stress import Moves, Scenario, StressTable, approximate, standard_scenarios, stress
+from sigmalib.risk.volatility.surface import VolatilitySurface
+
+__all__ = ["Impact", "RiskReport", "assess", "compare"]
 
 LEVELS = (0.95, 0.99)
 MARKED = ("volatility", "volatility_source", "style")
 GROUPED: tuple[groups.Key, ...] = ("kind", "tag", "strategy", "sector")
+GREEKS_BY: tuple[groups.Key, ...] = ("underlying", "tag", "strategy")
+BETA_WINDOW = 252
+Past = Callable[[Sequence[Scenario]], MarketView]
 
 
 @dataclass(frozen=True, eq=False)
 class RiskReport:
     """What a book is worth, exposes and can lose at the close of ``as_of``; money in ``base_currency``.
 
-    scenarios : P&L of today's holdings on each past session (session,), the sample behind every tail number.
-    benchmark_returns : the benchmark on the same sessions. tails : by level, ``var`` and ``es``.
-    missing : what could not be had. left_out : positions not alive at the as-of. notes : sentences for a reader.
+    greeks : GREEKS of each holding. marks : by option symbol. scenarios : P&L of today's holdings on each past session
+    (session,), the sample behind every tail number; ``simulation`` has it by position. benchmark_returns : those of the
+    benchmark on the same sessions. tails : by level, ``var`` and ``es``. missing : what could not be had. left_out :
+    positions not alive at the as-of. notes : sentences for a reader. cases : what ``stress`` puts the book through.
+    past : gives the market with all the history that scenarios need; None is ``market`` itself.
+
+    What is dearer is computed when it is first asked for, from the same frozen ``market``: factors, tail methods,
+    stress, correlations, surfaces.
     """
 
     as_of: date
@@ -43,6 +61,9 @@ class RiskReport:
     valuation: Valuation
     exposure: Exposure
     delta_adjusted: Exposure
+    greeks: pd.DataFrame
+    marks: pd.DataFrame
+    simulation: Simulation
     scenarios: pd.Series
     benchmark_returns: pd.Series
     tails: pd.DataFrame
@@ -55,18 +76,94 @@ class RiskReport:
     notes: tuple[str, ...]
     conventions: Mapping[str, str]
     fingerprint: str
+    market: MarketView
+    past: Past | None = None
+    cases: tuple[Scenario, ...] = field(default_factory=standard_scenarios)
 
     @property
     def holdings(self) -> pd.DataFrame:
         """HOLDINGS with delta_adjusted_exposure, volatility and its source, style, and es_contribution (95 %)."""
         return self.valuation.holdings
 
+    @property
+    def book_greeks(self) -> pd.Series:
+        """The book's greeks in money (dollar_delta, gamma_1pct, vega_point, theta_day, rho_1pct)."""
+        return greeks.total(self.greeks)
+
+    @cached_property
+    def net(self) -> pd.DataFrame:
+        """Delta-adjusted exposure netted by underlying, with beta and beta-weighted delta; see ``greeks.netted``."""
+        names = [name for name in self.holdings["underlying"].unique() if name in self.market.returns]
+        recent = self.market.returns.iloc[-BETA_WINDOW:]
+        betas = estimated_betas(recent[names], recent[[self.benchmark]])[self.benchmark]
+        return greeks.netted(self.greeks, self.holdings, betas)
+
+    @cached_property
+    def bets(self) -> FactorBets:
+        """Factor exposures, betas and variance shares, and the bets against the benchmark."""
+        invested = self.holdings["kind"] != "CASH"
+        delta, names = self.greeks.loc[invested, "dollar_delta"], self.holdings.loc[invested, "underlying"]
+        return factor_bets(delta, names, self.market, self.valuation.base)
+
+    @cached_property
+    def tail_methods(self) -> pd.DataFrame:
+        """VaR and ES of a day by every method and level, with intervals and notes; see ``tail.tail_measures``."""
+        return tail.tail_measures(self.scenarios, LEVELS)
+
+    @cached_property
+    def approximations(self) -> pd.DataFrame:
+        """VaR and ES by full revaluation beside delta only and delta-gamma (method, level), a check and no headline."""
+        moves = Moves(self.simulation.moves, fx=self.market.fx.pct_change(fill_method=None))
+        held = self.holdings.loc[self.simulation.by_position.columns]
+        rough = approximate(held, self.marks, moves)
+        sums = {"full revaluation": self.scenarios}
+        sums |= {name: part.loc[self.scenarios.index].sum(axis=1) for name, part in rough._asdict().items()}
+        return pd.concat({name: _tails(pnl) for name, pnl in sums.items()}, names=["method", "level"])
+
+    @cached_property
+    def components(self) -> pd.DataFrame:
+        """What each holding adds to VaR and ES at 95 %: marginal, component, percent and stand-alone of the ES."""
+        return tail.scenario_component_es(self.simulation.by_position, level=LEVELS[0]).frame
+
+    @cached_property
+    def stress(self) -> StressTable:
+        """The book in each of ``cases``, the standard scenarios at first; one that cannot be computed says why."""
+        market = self.past(self.cases) if self.past else self.market
+        return stress(self.cases, self.holdings, self.marks, market)
+
+    @cached_property
+    def correlations(self) -> Correlations:
+        """Correlations of the underlyings with shrinkage, clusters and effective bets."""
+        held, names = self.holdings, underlyings(self.holdings)
+        first = held.drop_duplicates("underlying").set_index("underlying")
+        return correlations(
+            self.simulation.moves.reindex(columns=names),
+            exposures=self.net["dollar_delta"].reindex(names),
+            sectors=first["sector"].reindex(names),
+            tags=first["tags"].reindex(names),
+        )
+
+    @cached_property
+    def surfaces(self) -> dict[str, VolatilitySurface]:
+        """The volatility surface of each underlying whose options were quoted that day."""
+        written = sorted(self.holdings.loc[self.holdings["right"].notna(), "underlying"].unique())
+        found = {name: surface_of(name, self.market) for name in written}
+        return {name: surface for name, surface in found.items() if surface is not None}
+
     def by(self, key: groups.Key) -> pd.DataFrame:
-        """The book's sums by kind, tag, strategy, sector or underlying."""
+        """The book's sums by kind, tag, strategy, sector, underlying, or book where several are netted."""
         return groups.by(self.holdings, key)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Every number and its convention, as plain values; NaN is an unknown number."""
+    def greeks_by(self, key: groups.Key) -> pd.DataFrame:
+        """The book's greeks in money by underlying, tag, strategy, sector or kind; see ``greeks.by``."""
+        return greeks.by(self.greeks, self.holdings, key)
+
+    def compare_conventions(self, name: str) -> pd.DataFrame:
+        """``name`` (var, es, volatility, beta, ...) as peers would print it, and why; see ``peers``."""
+        return compare_conventions(self, name)
+
+    def headline(self) -> dict[str, Any]:
+        """What a snapshot keeps: value, exposure, greeks, factor exposures and tails, as plain values."""
         valued = self.valuation
         return {
             "as_of": self.as_of,
@@ -79,7 +176,10 @@ class RiskReport:
             "nav": valued.nav,
             "base": {"name": valued.base_name, "value": valued.base},
             "exposure": self.exposure.to_dict(),
-            "delta_adjusted": self.delta_adjusted.to_dict(),
+            "delta_adjusted": self.delta_adjusted.to_dict()
+            | {"gross_by_underlying": greeks.gross_by_underlying(self.net)},
+            "beta_weighted_delta": known_sum(self.net["beta_weighted_delta"]),
+            "greeks": self.book_greeks.to_dict(),
             "pnl": {"day": valued.pnl_day, "total": valued.pnl_total},
             "var": _by_level(self.tails["var"]),
             "es": _by_level(self.tails["es"]),
@@ -88,7 +188,8 @@ class RiskReport:
             "max_drawdown": self.max_drawdown,
             "average_correlation": correlation.average(self.correlation),
             "scenarios": len(self.scenarios),
-            "groups": {key: self.by(key).to_dict("index") for key in GROUPED},
+            "factors": self.bets.to_dict(),
+            "groups": {key: self.by(key).to_dict("index") for key in self._groupings()},
             "correlation": self.correlation.to_dict("index"),
             "complete": self.valuation.complete and self.missing.empty,
             "missing": self.missing.to_dict("records"),
@@ -98,19 +199,39 @@ class RiskReport:
             "fingerprint": self.fingerprint,
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """Every number and its convention, as plain values; NaN is an unknown number."""
+        told = self.headline()
+        more = {
+            "greeks_by": {key: self.greeks_by(key).to_dict("index") for key in GREEKS_BY},
+            "net": self.net.to_dict("index"),
+            "tail": _by_method(self.tail_methods),
+            "approximations": _by_method(self.approximations),
+            "stress": self.stress.table.to_dict("index"),
+            "correlations": {
+                name: value for name, value in self.correlations.to_dict().items() if name not in ("matrix", "shrunk")
+            },
+            "surfaces": {name: surface.to_dict() for name, surface in self.surfaces.items()},
+        }
+        return told | more
 
-def assess(positions: pd.DataFrame, market: MarketView) -> RiskReport:
+    def _groupings(self) -> tuple[groups.Key, ...]:
+        return (*GROUPED, "book") if "book" in self.holdings else GROUPED
+
+
+def assess(positions: pd.DataFrame, market: MarketView, *, past: Past | None = None) -> RiskReport:
     """The risk of a book at the close of ``market.as_of``.
 
-    positions : POSITIONS. market : must hold every underlying, the benchmark and at least 501 sessions for a full
-    window; what it lacks is listed in ``missing``, never guessed.
+    positions : POSITIONS; with a column ``book`` the parts of one netted book. market : must hold every underlying, the
+    benchmark and at least 501 sessions for a full window; what it lacks is listed in ``missing``, never guessed. past :
+    gives the same market with the history and the series that scenarios need, asked only when stress is.
     """
     alive, left_out = held(positions, market.as_of)
     valuation, marks = _valued(alive, market)
     simulation = simulate(valuation.holdings, marks, market)
     valuation = _with_contributions(valuation, simulation.by_position)
     holdings, pnl = valuation.holdings, simulation.pnl
-    invested = holdings["kind"] != "CASH"
+    invested = holdings[holdings["kind"] != "CASH"]
     shares = pnl / (valuation.base or np.nan)
     benchmark = market.returns[market.benchmark].reindex(pnl.index)
     beta = _beta(shares, benchmark, market.rates)
@@ -120,8 +241,11 @@ def assess(positions: pd.DataFrame, market: MarketView) -> RiskReport:
         base_currency=market.base_currency,
         benchmark=market.benchmark,
         valuation=valuation,
-        exposure=exposure.total(holdings.loc[invested, "exposure"]),
-        delta_adjusted=exposure.total(holdings.loc[invested, "delta_adjusted_exposure"]),
+        exposure=exposure.total(groups.netted(invested["exposure"], holdings)),
+        delta_adjusted=exposure.total(groups.netted(invested["delta_adjusted_exposure"], holdings)),
+        greeks=greeks.greeks(holdings, marks),
+        marks=marks,
+        simulation=simulation,
         scenarios=pnl,
         benchmark_returns=benchmark,
         tails=_tails(pnl),
@@ -134,6 +258,8 @@ def assess(positions: pd.DataFrame, market: MarketView) -> RiskReport:
         notes=_notes(valuation, simulation, shares, beta, left_out),
         conventions=conventions(market, base_name=valuation.base_name, scenarios=len(pnl), window=WINDOW),
         fingerprint=market.fingerprint,
+        market=market,
+        past=past,
     )
 
 
@@ -200,7 +326,6 @@ def _notes(
     """What a reader should know before trusting the numbers."""
     holdings = valuation.holdings
     unpriced, count = int(holdings["market_value"].isna().sum()), len(simulation.pnl)
-    american = int((holdings["style"] == "American").sum())
     modelled = int((holdings["price_source"] == "model").sum())
     instead = f"{count} scenarios instead of {WINDOW}"
     short = count < WINDOW and not holdings.empty
@@ -222,10 +347,21 @@ def _notes(
         f"a day would have lost all of {valuation.base_name}, so the drawdown is unknown": (shares <= -1).any(),
         "beta is unknown: the benchmark has no returns on these sessions": np.isnan(beta) and shares.notna().any(),
         f"{modelled} option(s) are marked by model, none of them by a quote of that day": modelled,
-        f"{american} American option(s) are priced as European": american,
     }
     return tuple(sentence for sentence, holds in told.items() if holds)
 
 
 def _by_level(values: pd.Series) -> dict[str, float]:
-    return {f"{level:.0%}".rstrip("%"): float(number) for level, number in zip(LEVELS, values, strict=True)}
+    return {_percent(level): float(number) for level, number in zip(LEVELS, values, strict=True)}
+
+
+def _by_method(table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
+    """Rows (method, level) as method -> level -> column -> value."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for (method, level), row in zip(table.index, table.to_dict("records"), strict=True):
+        found.setdefault(method, {})[_percent(level)] = {str(name): value for name, value in row.items()}
+    return found
+
+
+def _percent(level: float) -> str:
+    return f"{level:.0%}".rstrip("%")

@@ -17,7 +17,7 @@ from panel_material_ui.template.base import Page
 from sigmalib.core.errors import SigmaError
 
 log = logging.getLogger(__name__)
-PAGES = ("Portfolio", "Data")  # each is served at its name in small letters, and linked at the top of the others
+PAGES = ("Portfolio", "Risk", "Data")  # each is served at its name in small letters, and linked atop the others
 CODE = r"<code>\1</code>"
 STRETCH = {"sizing_mode": "stretch_width"}
 PLAIN = {"size": "small", "margin": 0, "description": ""}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 
 import numpy as np
@@ -34,7 +35,9 @@ TableSpec = tuple[Column, ...]
 
 
 class Html(str):
-    """Markup that a notebook shows as such."""
+    """Markup that a notebook shows as such; a table has its ``cells`` as text, too, for a terminal."""
+
+    cells: Callable[[], pd.DataFrame] | None = None
 
     def _repr_html_(self) -> str:
         return self
@@ -99,12 +102,17 @@ WORDS = {
 }  # fmt: skip
 
 
-def formatted(data: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
-    """``data`` as text under its headings, in the order of ``spec``; a column the table lacks is left out."""
+def formatted(data: pd.DataFrame, spec: TableSpec, *, label: str | None = None) -> pd.DataFrame:
+    """``data`` as text under its headings, in the order of ``spec``; a column the table lacks is left out.
+
+    label : heading of the index, when the index is to be the first column.
+    """
     shown = [column for column in spec if column.name in data]
-    return pd.DataFrame(
-        {column.title: [number(item, column.kind) for item in data[column.name]] for column in shown}, index=data.index
-    )
+    columns = [[number(item, column.kind) for item in data[column.name]] for column in shown]
+    titles = [column.title for column in shown]
+    if label:
+        columns, titles = [[str(name) for name in data.index], *columns], [label, *titles]
+    return pd.DataFrame(dict(enumerate(columns)), index=data.index).set_axis(titles, axis=1)
 
 
 def table_html(data: pd.DataFrame, spec: TableSpec, *, label: str | None = None) -> Html:
@@ -119,7 +127,9 @@ def table_html(data: pd.DataFrame, spec: TableSpec, *, label: str | None = None)
         "<tr>" + (f"<td>{escape(str(name))}</td>" if label else "") + "".join(map(_cell, shown, row)) + "</tr>"
         for name, row in zip(data.index, data[[column.name for column in shown]].itertuples(index=False), strict=True)
     ]
-    return _table(head, "".join(rows))
+    made = _table(head, "".join(rows))
+    made.cells = partial(formatted, data, spec, label=label)
+    return made
 
 
 def figures(data: RiskReport) -> pd.DataFrame:

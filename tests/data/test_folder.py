@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from sigmalib.core.errors import InputError
-from sigmalib.core.frames import ACTIONS, BARS, MINUTES, PROFILES, QUOTES, check
+from sigmalib.core.frames import ACTIONS, BARS, MINUTES, PROFILES, QUOTES, SHORT_INTEREST, check
 from sigmalib.data import folder as module
 from sigmalib.data.folder import Folder, Layout
 from sigmalib.data.manners import Limits, Manners
@@ -548,3 +548,96 @@ def test_recorded_hours_have_instants_of_their_own_offset(tmp_path: Path) -> Non
     times = source.bars(["ASAI-L-1h-bad-unit"], date(2024, 10, 21), date(2024, 10, 30), "1m").frame.index
     assert times[0][0] == pd.Timestamp("2024-10-21 09:00", tz="UTC")
     assert times[-1][0] == pd.Timestamp("2024-10-30 14:00", tz="UTC")
+
+
+# Short interest and factors
+
+
+def test_short_interest_is_that_of_a_file_beside_the_prices(tmp_path: Path) -> None:
+    text = (
+        "Settled,Ticker,Percent of float,Days to cover,Shares short,Published,Analyst\n"
+        "2024-02-29,abc,0.05,3.5,1000,,Jo\n2024-03-15,ABC,0.06,,,2024-03-18,\n2024-03-15,XYZ,,4,,,\n2024-03-15,DEF,,,,,\n"
+    )
+    source = written(tmp_path, prices=LONG, short_interest=text)
+    assert source.traits.short_interest
+    answer = source.short_interest(["ABC", "xyz", "DEF"], date(2024, 3, 1), date(2024, 3, 31))
+    frame = check(answer.frame, SHORT_INTEREST)
+    assert frame.index.to_list() == [(pd.Timestamp("2024-03-15"), symbol) for symbol in ("ABC", "XYZ")]
+    assert frame["published"].astype("str").to_list() == ["2024-03-18", "2024-03-27"]
+    assert frame["percent_of_float"].to_list()[0] == 0.06
+    assert frame["days_to_cover"].isna().to_list() == [True, False]
+    assert answer.missing[["symbol", "what"]].to_numpy().tolist() == [["DEF", "short_interest"]]
+    assert f"add one to {tmp_path / 'short_interest.csv'}" in answer.missing["reason"][0]
+    assert len(source.short_interest(["ABC"], date(2024, 1, 1), date(2024, 3, 31)).frame) == 2
+    assert list(source.coverage().index) == ["ABC", "XYZ"]
+
+
+def test_without_that_file_there_is_no_short_interest(tmp_path: Path) -> None:
+    source = written(tmp_path, prices=LONG)
+    assert not source.traits.short_interest
+    answer = source.short_interest(["ABC"], *MARCH)
+    assert check(answer.frame, SHORT_INTEREST).empty
+    assert answer.missing["what"].to_list() == ["short_interest"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("date,percent_of_float\n2024-03-15,0.1\n", "no column 'symbol' but date, percent_of_float"),
+     ("symbol,percent_of_float\nABC,0.1\n", "no column 'settled' but symbol, percent_of_float"),
+     ("date,symbol,percent_of_float\n2024-03-15,ABC,5.2\n", "line 2, column 'percent_of_float': '5.2' is no fraction"),
+     ("date,symbol,days_to_cover\n2024-03-15,ABC,-1\n", "line 2, column 'days_to_cover': '-1' is below zero"),
+     ("date,symbol,days_to_cover\n2024-03-15,ABC,few\n", "line 2, column 'days_to_cover': 'few' is no number"),
+     ("date,symbol,days_to_cover\nsoon,ABC,1\n", "line 2, column 'date': 'soon' is no date"),
+     ("date,symbol,days_to_cover\n1980-01-02,ABC,1\n", "'1980-01-02' lies outside the calendars"),
+     ("date,symbol,days_to_cover\n2024-03-15,ABC,1\n2024-03-15,abc,2\n", "line 3, column 'symbol': 'abc' is there"),
+     ("date,symbol,days_to_cover,published\n2024-03-15,ABC,1,2024-03-01\n", "'2024-03-01' lies before its settlement")],
+)  # fmt: skip
+def test_short_interest_that_makes_no_sense_is_refused_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        written(tmp_path, short_interest=text).short_interest(["ABC"], *MARCH)
+
+
+def test_its_dates_are_in_the_format_of_the_map(tmp_path: Path) -> None:
+    columns = '[options]\ndate_format = "%d.%m.%Y"\n'
+    text, factors = "settled;symbol;days_to_cover\n15.03.2024;ABC;2\n", "date;mkt\n15.03.2024;0.01\n"
+    source = written(tmp_path, columns=columns, short_interest=text, factors=factors)
+    found = source.short_interest(["ABC"], date(2024, 3, 15), date(2024, 3, 15)).frame
+    assert found["days_to_cover"].to_list() == [2.0]
+    assert source.factors().index.to_list() == [pd.Timestamp("2024-03-15")]
+
+
+def test_factors_are_returns_by_day_and_a_column_of_words_is_left_out(tmp_path: Path) -> None:
+    text = "date,Mkt RF,smb,source\n2024-03-04,0.001,-0.02,french\n2024-03-01,0.01,,french\n"
+    found = written(tmp_path, prices=LONG, factors=text).factors()
+    assert list(found.columns) == ["mkt_rf", "smb"]
+    assert found.index.to_list() == [pd.Timestamp("2024-03-01"), pd.Timestamp("2024-03-04")]
+    assert found["mkt_rf"].to_list() == [0.01, 0.001]
+    assert np.isnan(found["smb"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("date,mkt\n2024-03-01,1.25\n", "line 2, column 'mkt': '1.25' is no fraction; write one percent as 0.01"),
+     ("date,mkt\n2024-03-01,0.1\n2024-03-02,x\n", "line 3, column 'mkt': 'x' is no number"),
+     ("date,mkt\n2024-03-01,0.1\n2024-03-01,0.2\n", "line 3, column 'date': '2024-03-01' is there twice"),
+     ("date,source\n2024-03-01,french\n", "no column of returns beside 'date'"),
+     ("mkt\n0.1\n", "no column 'date' but mkt")],
+)  # fmt: skip
+def test_factors_that_make_no_sense_are_refused_with_their_place(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        written(tmp_path, factors=text).factors()
+
+
+def test_without_the_file_of_factors_what_to_write_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"factors.csv; write one: date, then a column of returns"):
+        written(tmp_path, prices=LONG).factors()
+
+
+def test_recorded_factors_by_day_are_read(tmp_path: Path) -> None:
+    recorded = SHARED / "factors" / "ff5_umd_daily_2025_2026.csv"
+    if not recorded.is_file():
+        pytest.skip("the recorded factors are not in the folder shared/data beside the project")
+    found = written(tmp_path, factors=recorded.read_text(encoding="utf-8")).factors()
+    assert list(found.columns) == ["mkt_rf", "smb", "hml", "rmw", "cma", "umd", "rf"]
+    assert found.loc["2025-03-17", "mkt_rf"] == 0.0072
+    assert found.index.is_unique

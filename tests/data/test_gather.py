@@ -112,12 +112,12 @@ def test_what_is_missing_is_listed_once() -> None:
     assert market.quotes.empty
 
 
-def test_quotes_are_those_of_the_options_asked_for() -> None:
+def test_quotes_are_the_whole_chains_of_the_options_asked_for() -> None:
     market = gather(
         Quoting(), ["AAPL"], "2022-12-28", start="2022-12-01", benchmark="SPX", base_currency="USD",
         options=[PUT, CALL],
     )  # fmt: skip
-    assert list(market.quotes.index.get_level_values("symbol")) == [CALL]
+    assert list(market.quotes.index.get_level_values("symbol")) == [CALL, "AAPL230120C00500000"]
     assert market.missing["reason"].tolist() == [f"no quote of {PUT} on 2022-12-28"]
 
 
@@ -143,3 +143,27 @@ def test_exchange_rates_may_reach_back_further_than_prices() -> None:
     assert (str(market.fx.index[0].date()), str(market.closes.index[0].date())) == ("2022-10-03", "2022-12-01")
     later = view(start="2022-12-01", currencies=["EUR"], fx_start="2022-12-20")
     assert later.fx.index.equals(later.closes.index)
+
+
+def test_symbols_beside_the_book_have_closes_and_nothing_of_theirs_is_told() -> None:
+    alone, market = view(("AAPL",)), view(("AAPL",), beside=["qual", "VTV", "AAPL", "SPX"])
+    assert list(market.closes.columns) == ["AAPL", "QUAL", "SPX", "VTV"]
+    assert market.returns["QUAL"].notna().all()
+    assert market.closes["VTV"].isna().all()
+    assert market.closes["VTV"].dtype == "float64"
+    assert market.missing.empty
+    assert market.profiles.index.to_list() == ["AAPL", "SPX"]
+    assert market.actions_known == alone.actions_known
+    pd.testing.assert_frame_equal(market.closes[["AAPL", "SPX"]], alone.closes)
+
+
+def test_the_dividends_of_a_symbol_beside_the_book_need_not_be_known() -> None:
+    market = view(("AAPL",), as_of="2012-12-28", start="2012-11-01", beside=["IBM"])
+    assert market.missing.empty
+    assert market.closes["IBM"].notna().all()
+    assert view(("IBM",), as_of="2012-12-28", start="2012-11-01").missing["what"].to_list() == ["dividend"]
+
+
+@pytest.mark.parametrize("day", ["2022-01-03", "2022-11-30"])
+def test_the_future_of_a_symbol_beside_the_book_is_not_seen(day: str) -> None:
+    assert view(beside=["VLUE"]).until(day).fingerprint == view(as_of=day, beside=["VLUE"]).fingerprint

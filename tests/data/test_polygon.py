@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, DataUnavailable, InputError, RateLimited, SourceDown
-from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, check
+from sigmalib.core.frames import BARS, LATEST, MINUTES, PROFILES, QUOTES, SHORT_INTEREST, check
 from sigmalib.data.manners import Bucket, Limits, Manners
 from sigmalib.data.polygon import Polygon
 from sigmalib.data.polygon_symbols import ticker_of
@@ -628,6 +628,89 @@ def test_no_socket_is_left_open(polygon: Open) -> None:
     vendor.faults = [Reply({}, cut=1), Reply({}, status=500)]
     assert len(polygon(vendor).bars(["AAPL"], START, END).frame) == 4
     gc.collect()
+
+
+# -- short interest
+
+
+def counted(ticker: str, day: str, shares: object = 1000, **fields: object) -> dict[str, object]:
+    """One of Polygon's records of short interest, by the schema of its client; ``fields`` replace what it says."""
+    return {"ticker": ticker, "settlement_date": day, "short_interest": shares, "avg_daily_volume": 400,
+            "days_to_cover": 2.5, **fields}  # fmt: skip
+
+
+def counting(*records: dict[str, object], pages: int = 1) -> Vendor:
+    """Polygon with these counts, all of them whatever is asked, perhaps on several pages."""
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path != "/stocks/v1/short-interest":
+            return Reply(status=404)
+        at = int(asked.query.get("cursor", 0))
+        rows = records[at::pages]
+        more = {"next_url": f"https://api.massive.com{asked.path}?cursor={at + 1}"} if at + 1 < pages else {}
+        return Reply({"status": "OK", "request_id": "made", "count": len(rows), "results": list(rows)} | more)
+
+    return Vendor(answer)
+
+
+def test_short_interest_takes_a_request_a_stock_and_its_percent_of_float_is_unknown(polygon: Open) -> None:
+    vendor = counting(counted("AAPL", "2024-03-15"), counted("AAPL", "2024-02-29", 900), counted("AAPLW", "2024-03-15"))
+    answer = polygon(vendor).short_interest(["aapl"], date(2024, 2, 1), date(2024, 3, 31))
+    frame = check(answer.frame, SHORT_INTEREST)
+    assert frame["shares_short"].to_dict() == {
+        (pd.Timestamp("2024-02-29"), "AAPL"): 900.0, (pd.Timestamp("2024-03-15"), "AAPL"): 1000.0
+    }  # fmt: skip
+    assert frame["percent_of_float"].isna().all()
+    assert frame["days_to_cover"].to_list() == [2.5, 2.5]
+    assert [str(day.date()) for day in frame["published"]] == ["2024-03-12", "2024-03-27"]
+    assert answer.missing["what"].to_list() == ["short_interest"]
+    assert "no float" in answer.missing["reason"][0]
+    [asked] = vendor.log
+    assert asked.query == {
+        "ticker": "AAPL", "settlement_date.gte": "2024-02-01", "settlement_date.lte": "2024-03-31", "limit": "1000"
+    }  # fmt: skip
+
+
+def test_short_interest_on_several_pages_is_read_whole(polygon: Open) -> None:
+    days = [f"{day:%Y-%m-%d}" for day in pd.date_range("2023-01-31", "2023-12-31", freq="ME")]
+    vendor = counting(*(counted("AAPL", day) for day in days), pages=3)
+    assert len(polygon(vendor).short_interest(["AAPL"], date(2023, 1, 1), date(2023, 12, 31)).frame) == 12
+    assert len(vendor.log) == 3
+
+
+def test_what_is_no_stock_is_not_asked_for_and_one_without_any_is_missing(polygon: Open) -> None:
+    vendor = counting()
+    answer = polygon(vendor).short_interest(["SPX", "BTC/USD", "US3M", "AAPL240119C00150000", "IPO"], START, END)
+    assert check(answer.frame, SHORT_INTEREST).empty
+    assert len(vendor.log) == 1
+    told = answer.missing.set_index("symbol")["reason"]
+    assert "Polygon has none settled from 2024-03-07 to 2024-03-12" in told["IPO"]
+    assert all("counted of shares alone" in told[name] for name in ("SPX", "BTC/USD", "US3M", "AAPL240119C00150000"))
+
+
+def test_days_to_cover_may_be_absent(polygon: Open) -> None:
+    found = polygon(counting(counted("AAPL", "2024-03-15", days_to_cover=None))).short_interest(["AAPL"], START, END)
+    assert np.isnan(found.frame["days_to_cover"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [(counted("AAPL", "soon"), "settlement_date"), (counted("AAPL", "2024-03-15", "many"), "short_interest"),
+     (counted("AAPL", "2024-03-15", None), "short_interest"),
+     (counted("AAPL", "2024-03-15", days_to_cover="x"), "days_to_cover"),
+     ({"settlement_date": "2024-03-15"}, "ticker")],
+)  # fmt: skip
+def test_short_interest_that_cannot_be_read_is_told_by_its_field(
+    polygon: Open, record: dict[str, object], field: str
+) -> None:
+    with pytest.raises(AnswerUnreadable, match=f"field {field}"):
+        polygon(counting(record)).short_interest(["AAPL"], START, END)
+
+
+def test_a_plan_without_short_interest_is_told_as_such(polygon: Open) -> None:
+    body = {"status": "NOT_AUTHORIZED", "request_id": "made", "message": "You are not entitled to this data."}
+    with pytest.raises(AccessDenied):
+        polygon(Vendor(lambda _: Reply(body, status=403))).short_interest(["AAPL"], START, END)
 
 
 # -- profiles

@@ -118,6 +118,15 @@ def test_books_and_snapshots_come_back_as_they_were_kept(url: str) -> None:
         assert (shelf["version"], shelf["snapshots"], shelf["imported_at"]) == (3, 2, pd.Timestamp(AT))
 
 
+def test_numbers_inside_the_kept_reports_are_traced_to_the_bit(url: str) -> None:
+    with Store.open(url) as store:
+        keep(store)
+        report = {"var": {"99": 418.3495255439194}, "factors": {"market": 0.1}}
+        store.keep_snapshots("balanced", [replace(SNAPSHOT, report=report)])
+        found = store.traces("balanced", "var.99", "factors.*")
+    assert found.to_dict("records") == [{"var.99": 418.3495255439194, "market": 0.1}]
+
+
 def test_many_that_open_and_keep_at_once_make_it_once(url: str) -> None:
     days = [replace(SNAPSHOT, session=SNAPSHOT.session - timedelta(days=day)) for day in range(250)]
 

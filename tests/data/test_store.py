@@ -246,3 +246,15 @@ def test_each_snapshot_names_the_version_it_was_made_from(store: Store, position
     keep(store, positions[:2])
     store.keep_snapshots("balanced", snapshots(2, fingerprint="b2"))
     assert store.snapshots("balanced")["version"].tolist() == [1, 2]
+
+
+def test_numbers_inside_the_kept_reports_are_traced_to_the_bit(store: Store, positions: pd.DataFrame) -> None:
+    keep(store, positions)
+    reports = ({"var": {"99": 418.3495255439194}, "factors": {"market": 0.1}}, {"var": {}})
+    made = [replace(one, report=report) for one, report in zip(snapshots(27, 28), reports, strict=True)]
+    store.keep_snapshots("balanced", made, version=1)
+    found = store.traces("balanced", "var.99", "factors.*")
+    assert found["var.99"].iloc[0] == 418.3495255439194
+    assert found["market"].iloc[0] == 0.1
+    assert found.iloc[1].isna().all()
+    assert list(store.traces("balanced", "var.99", end=found.index[0]).index) == [found.index[0]]

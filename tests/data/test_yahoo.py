@@ -22,7 +22,7 @@ import pytest
 from yfinance.data import YfData
 
 from sigmalib.core.errors import AccessDenied, AnswerUnreadable, InputError, RateLimited, SourceDown
-from sigmalib.core.frames import BARS, LATEST, MINUTES, MISSING, PROFILES, QUOTES, check
+from sigmalib.core.frames import BARS, LATEST, MINUTES, MISSING, PROFILES, QUOTES, SHORT_INTEREST, check
 from sigmalib.core.times import sessions
 from sigmalib.data.manners import Limits, Manners
 from sigmalib.data.sources import Answer, Opening, source_class
@@ -536,6 +536,79 @@ def test_a_profile_of_another_shape_is_unreadable(vendor: Vendor, yahoo: Yahoo) 
         yahoo.profiles(["AAPL"])
 
 
+# -- short interest
+
+SETTLED = 1_718_323_200  # 2024-06-14
+COUNTED = {"shortPercentOfFloat": 0.0083, "shortRatio": 2.12, "sharesShort": 124_917_523, "dateShortInterest": SETTLED}
+
+
+@contextmanager
+def with_short_interest(figures: dict[str, Any]) -> Iterator[tuple[Vendor, Yahoo]]:
+    """Yahoo, whose statistics of AAPL have these ``figures``."""
+    inner = yahoo_server()
+
+    def answer(asked: Asked) -> Reply:
+        reply = inner.answer(asked)
+        if "quoteSummary/AAPL" in asked.path and "defaultKeyStatistics" in asked.query["modules"]:
+            reply.body["quoteSummary"]["result"][0]["defaultKeyStatistics"] = {"maxAge": 1, **figures}
+        return reply
+
+    with serving(Vendor(answer, inner.of_interest)) as made:
+        yield made, yahoo_at(made.base)
+
+
+def test_short_interest_comes_with_the_profile_and_else_takes_a_request() -> None:
+    with with_short_interest(COUNTED) as (vendor, yahoo):
+        yahoo.profiles(["AAPL"])
+        asked = len(vendor.asked)
+        answer = yahoo.short_interest(["aapl"], FIRST, LAST)
+        assert len(vendor.asked) == asked
+        again = yahoo.short_interest(["AAPL"], FIRST, LAST)
+        assert len(vendor.asked) == asked + 1
+    frame = check(answer.frame, SHORT_INTEREST)
+    assert frame.index.to_list() == [(pd.Timestamp("2024-06-14"), "AAPL")]
+    assert frame.iloc[0].to_list() == [pd.Timestamp("2024-06-27"), 0.0083, 2.12, 124_917_523.0]
+    pd.testing.assert_frame_equal(again.frame, frame)
+    assert answer.missing.empty
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [({}, "it gives none"), ({"sharesShort": 5}, "it gives none"), (COUNTED | {"dateShortInterest": None}, "none"),
+     ({"dateShortInterest": SETTLED}, "none"), (COUNTED | {"dateShortInterest": 86_400}, "none"),
+     (COUNTED | {"dateShortInterest": SETTLED - 366 * 86_400}, "only that of 2023-06-14")],
+)  # fmt: skip
+def test_short_interest_that_is_not_given_or_of_another_time_is_missing(figures: dict[str, Any], words: str) -> None:
+    with with_short_interest(figures) as (_, yahoo):
+        answer = yahoo.short_interest(["AAPL"], FIRST, LAST)
+    assert check(answer.frame, SHORT_INTEREST).empty
+    assert gaps(answer) == [("AAPL", "short_interest")]
+    assert words in answer.missing["reason"][0]
+
+
+def test_parts_of_short_interest_may_be_unknown() -> None:
+    with with_short_interest({"shortRatio": 3.0, "dateShortInterest": SETTLED}) as (_, yahoo):
+        row = yahoo.short_interest(["AAPL"], FIRST, LAST).frame.iloc[0]
+    assert row[["percent_of_float", "shares_short"]].isna().all()
+    assert row["days_to_cover"] == 3.0
+
+
+def test_what_has_no_short_interest_is_told_from_what_is_unknown(yahoo: Yahoo) -> None:
+    told = yahoo.short_interest(["SPX", "NOPE", "MSFT"], FIRST, LAST).missing.set_index("symbol")["reason"]
+    assert "Yahoo has no short interest of SPX" in told["SPX"]
+    assert "Yahoo does not know NOPE" in told["NOPE"]
+    assert "it gives none" in told["MSFT"]
+
+
+@pytest.mark.parametrize("wrong", [{"sharesShort": {"raw": 1}}, {"dateShortInterest": "soon"}])
+def test_short_interest_of_another_shape_is_unreadable(wrong: dict[str, Any]) -> None:
+    with (
+        with_short_interest(COUNTED | wrong) as (_, yahoo),
+        pytest.raises(AnswerUnreadable, match="AAPL short interest"),
+    ):
+        yahoo.short_interest(["AAPL"], FIRST, LAST)
+
+
 def test_a_crumb_that_is_no_longer_good_is_renewed(vendor: Vendor, yahoo: Yahoo) -> None:
     yahoo.profiles(["AAPL"])
     vendor.faults += [Reply({"finance": {"result": None, "error": {"description": "Invalid Crumb"}}}, 401)]
@@ -985,3 +1058,14 @@ def test_recorded_quotes_of_two_symbols_and_of_an_expired_option() -> None:
         expired = yahoo.quotes(["AAPL220121C00025000"])
     assert gaps(expired) == [("AAPL220121C00025000", "quote")]
     assert len(vendor.asked) == 3  # a crumb, and one each
+
+
+@needs_recordings
+def test_recorded_short_interest_is_read() -> None:
+    parts = [recorded(f"quoteSummary-{module}-AAPL").body["quoteSummary"]["result"][0]
+             for module in ("price", "defaultKeyStatistics")]  # fmt: skip
+    whole = {"quoteSummary": {"result": [parts[0] | parts[1]], "error": None}}
+    with answering(lambda asked: Reply(whole if asked.path.endswith("/AAPL") else CRUMB.encode())) as vendor:
+        found = yahoo_at(vendor.base).short_interest(["AAPL"], date(2025, 1, 1), date(2025, 2, 28)).frame
+    assert found.index.to_list() == [(pd.Timestamp("2025-01-31"), "AAPL")]
+    assert found.iloc[0].to_list() == [pd.Timestamp("2025-02-12"), 0.0083, 2.12, 124_917_523.0]

@@ -115,3 +115,41 @@ def test_a_file_name_that_is_no_text_is_kept_with_marks(world: World, tmp_path: 
     assert books(world)["file"].tolist() == ["b\ufffdch.csv"]
     with pytest.raises(PositionsRejected, match="b\ufffdch"):
         import_book(book_file(tmp_path, BAD, name=file.name), name="mine", world=world)
+
+
+def test_two_books_joined_are_one_netted_book(world: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, *ROWS), name="mine", world=world)
+    import_book(book_file(tmp_path, "AAPL,-60,150,2022-03-01,,", "XOM,10,60,2022-03-01,,"), name="other", world=world)
+    mine, other, both = (open_book(name, world=world).report for name in ("mine", "other", "mine + other"))
+    assert both.valuation.nav == pytest.approx(mine.valuation.nav + other.valuation.market_value)
+    assert both.exposure.net == pytest.approx(mine.exposure.net + other.exposure.net)
+    aapl = both.holdings.loc[both.holdings["symbol"] == "AAPL", "price"].iloc[0]
+    assert both.exposure.gross == pytest.approx(mine.exposure.gross + other.exposure.gross - 2 * 60 * aapl)
+    pd.testing.assert_series_equal(both.scenarios, mine.scenarios + other.scenarios, rtol=1e-12)
+
+
+def test_the_parts_of_a_netted_book_add_up(world: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, *ROWS), name="mine", world=world)
+    import_book(book_file(tmp_path, "AAPL,-60,150,2022-03-01,,"), name="other", world=world)
+    report = open_book("mine+other", world=world).report
+    parts = report.by("book")
+    assert set(parts.index) == {"mine", "other"}
+    assert parts["es_contribution"].sum() == pytest.approx(report.tails.loc[0.95, "es"], rel=1e-10)
+    assert set(report.headline()["groups"]["book"]) == {"mine", "other"}
+
+
+def test_the_history_of_a_netted_book_is_the_sum_where_both_have_one(world: World, tmp_path: Path) -> None:
+    for name, rows in {"mine": ROWS, "other": ROWS[1:]}.items():
+        import_book(book_file(tmp_path, *rows), name=name, world=world)
+    snapshot("mine", start="2022-12-19", end="2022-12-23", world=world)
+    snapshot("other", start="2022-12-21", end="2022-12-23", world=world)
+    parts = [open_book(name, world=world).history for name in ("mine", "other")]
+    history = open_book("mine+other", world=world).history
+    assert list(history.index) == list(parts[1].index)
+    assert history["pnl_day"].tolist() == pytest.approx((parts[0]["pnl_day"] + parts[1]["pnl_day"]).dropna().tolist())
+
+
+def test_a_joined_book_names_the_part_that_is_not_there(world: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, *ROWS), name="mine", world=world)
+    with pytest.raises(InputError, match="'absent'"):
+        open_book("mine+absent", world=world)

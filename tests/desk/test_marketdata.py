@@ -14,10 +14,21 @@ from sigmalib.core.errors import DataUnavailable, InputError
 from sigmalib.core.times import sessions
 from sigmalib.desk.book import import_book, open_book
 from sigmalib.desk.dataquality import check_data
-from sigmalib.desk.marketdata import bars, closes, data_status, fetch_books, fetch_data, fetches, needs, sources
+from sigmalib.desk.marketdata import (
+    bars,
+    closes,
+    data_status,
+    factor_returns,
+    fetch_books,
+    fetch_data,
+    fetches,
+    needs,
+    short_interest,
+    sources,
+)
 from sigmalib.desk.nightly import evening, snapshot
-from sigmalib.desk.world import World, known_variables, open_world, read_settings
-from tests.vendors import Reply, Vendor, serving
+from sigmalib.desk.world import PROXIES, World, known_variables, open_world, read_settings
+from tests.vendors import Asked, Reply, Vendor, serving
 from tests.worlds import book_file, new_workspace, world_in
 from tests.yahoo import walk, yahoo_server
 
@@ -112,9 +123,100 @@ def test_a_book_needs_its_underlyings_the_benchmark_rates_and_exchange_rates(liv
     rows = ("AAPL240621C00200000,1,5,2024-01-10,,", "MSFT,-20,100,2024-02-01,,", "CASH.EUR,5,1,2024-01-10,,")
     import_book(book_file(tmp_path, *rows), name="mine", world=live)
     wanted = needs(["mine"], live)
-    assert wanted.bars == ("AAPL", "EURUSD=X", "MSFT", "SPY", "^IRX", "^VIX")
+    assert set(wanted.bars) - set(PROXIES) == {"AAPL", "EURUSD=X", "MSFT", "^IRX", "^VIX"}
     assert (wanted.profiles, wanted.chains) == (("AAPL", "MSFT", "SPY"), ("AAPL",))
+    assert wanted.shorts == ("AAPL", "MSFT")
     assert wanted.start < pd.Timestamp("2021-10-01").date()
+
+
+def test_a_book_needs_the_factor_proxies_that_the_source_can_be_asked_for(live: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, "AAPL,100,200,2024-01-10,,"), name="mine", world=live)
+    assert set(PROXIES) <= set(needs(["mine"], live).bars)
+    listed = set(PROXIES) & set(needs(["mine"], live, source="sample").bars)
+    assert listed == {"MTUM", "QUAL", "SIZE", "USMV", "VLUE"}
+    assert set(PROXIES).isdisjoint(needs(["mine"], live, source="crypto").bars)
+
+
+def test_factor_proxies_are_fetched_with_a_book_and_what_lacks_adds_no_gap_to_it(live: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, "AAPL,100,200,2024-01-10,,"), name="mine", world=live)
+    done = fetch_books(["mine"], world=live)
+    assert {"VTV", "MTUM"} <= set(done.missing["symbol"])  # the vendor of this test has SPY alone
+    market = open_book("mine", world=live).market
+    assert list(market.closes.columns) == ["AAPL", "SPY"]
+    assert set(market.missing["symbol"]) <= {"AAPL", "SPY", "USD"}
+
+
+def test_short_interest_is_fetched_with_a_book_and_asked_again_when_a_newer_one_may_be_out(
+    live: World, yahoo: Vendor, tmp_path: Path
+) -> None:
+    settled = pd.Timestamp(live.now()).tz_localize(None).normalize() - pd.Timedelta(days=20)
+    figures = {"shortPercentOfFloat": 0.02, "dateShortInterest": int(settled.timestamp())}
+    answer = yahoo.answer
+
+    def with_figures(asked: Asked) -> Reply:
+        reply = answer(asked)
+        if "quoteSummary/AAPL" in asked.path:
+            reply.body["quoteSummary"]["result"][0]["defaultKeyStatistics"] = figures
+        return reply
+
+    yahoo.answer = with_figures
+    import_book(book_file(tmp_path, "AAPL,100,200,2024-01-10,,"), name="mine", world=live)
+    assert "short_interest" not in set(fetch_books(["mine"], world=live).missing["what"])
+    found = short_interest(["AAPL", "MSFT"], world=live)
+    assert found.frame["percent_of_float"].to_dict() == {"AAPL": 0.02}
+    assert found.missing[["symbol", "what"]].to_numpy().tolist() == [["MSFT", "short_interest"]]
+    assert short_interest(["AAPL"], as_of=settled, world=live).missing["reason"][0].startswith("none of AAPL was publ")
+    assert short_interest(["AAPL"], known_at="2020-01-01T00:00+00:00", world=live).frame.empty
+    asked = len(yahoo.asked)
+    fetch_books(["mine"], world=live)
+    assert not [each for each in yahoo.asked[asked:] if "quoteSummary/AAPL" in each.path]
+
+
+def test_the_market_of_a_book_tells_what_is_missing_of_short_interest_only_when_asked(
+    world: World, tmp_path: Path
+) -> None:
+    import_book(book_file(tmp_path, "AAPL,100,150,2022-08-15,,"), name="mine", world=world)
+    positions, day = world.store.positions("mine"), world.as_of()
+    assert world.market(positions, day).missing.empty
+    told = world.market(positions, day, short_interest=True).missing
+    assert told[["symbol", "what"]].to_numpy().tolist() == [["AAPL", "short_interest"], ["SPX", "short_interest"]]
+    assert short_interest(["aapl"], world=world).missing["reason"].str.contains("sample data has no").all()
+
+
+def test_short_interest_of_the_firms_own_file_reaches_a_book_on_the_day_it_was_published(tmp_path: Path) -> None:
+    folder, days = tmp_path / "prices", sessions("2021-10-01", "2024-06-28")
+    folder.mkdir()
+    closes = pd.DataFrame({name: walk(days, 100.0, seed=at)["close"] for at, name in enumerate(("ABC", "SPY", "VTV"))})
+    closes.to_csv(folder / "closes.csv", index_label="date")
+    counts = "settled,symbol,percent_of_float,days_to_cover\n2024-02-29,ABC,0.03,2\n2024-03-15,ABC,0.04,3\n"
+    (folder / "short_interest.csv").write_text(counts)
+    variables = {"SIGMA_SOURCE": "files", "SIGMA_FILES_PATH": str(folder)}
+    made = open_world({"SIGMA_HOME": str(new_workspace(tmp_path / "sigma")), **variables})
+    import_book(book_file(tmp_path, "ABC,100,90,2024-01-10,,"), name="mine", world=made)
+    wanted = needs(["mine"], made)
+    assert (wanted.bars, wanted.shorts) == (("ABC", "SPY", "VTV"), ("ABC",))
+    done = fetch_books(["mine"], start="2021-10-01", end="2024-06-28", world=made)
+    assert "short_interest" not in set(done.missing["what"])
+    for day, share in {"2024-03-11": None, "2024-03-12": 0.03, "2024-03-26": 0.03, "2024-03-27": 0.04}.items():
+        market = open_book("mine", as_of=day, world=made).market
+        assert market.short_interest["percent_of_float"].get("ABC") == share
+        assert market.returns["VTV"].notna().all()
+    made.store.close()
+
+
+def test_factor_returns_ship_or_are_a_file_of_the_firms(world: World, tmp_path: Path) -> None:
+    found = factor_returns("fama_french_3", start="2008-01-01", end="2008-12-31", world=world)
+    assert found.shape == (12, 4)
+    assert found["mkt_rf"].min() == pytest.approx(-0.1723)
+    (tmp_path / "factors.csv").write_text("date,mkt\n2024-03-01,0.01\n2024-03-04,-0.02\n")
+    variables = {"SIGMA_HOME": str(world.settings.home), "SIGMA_FILES_PATH": str(tmp_path)}
+    made = open_world(variables)
+    assert factor_returns("files", end="2024-03-01", world=made)["mkt"].to_list() == [0.01]
+    with pytest.raises(DataUnavailable, match="files has no returns from 2025-01-01 to 2025-12-31; it has 2024-03-01"):
+        factor_returns("files", start="2025-01-01", end="2025-12-31", world=made)
+    with pytest.raises(InputError, match="there are fama_french_3 and files"):
+        factor_returns("momentum", world=made)
+    made.store.close()
 
 
 def test_a_book_of_a_live_source_is_seen_in_todays_shares(live: World, tmp_path: Path) -> None:

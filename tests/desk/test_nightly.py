@@ -42,7 +42,7 @@ def test_without_dates_the_latest_session_is_valued(mine: World) -> None:
 def test_a_snapshot_says_what_opening_the_book_that_day_says(mine: World) -> None:
     snapshot("mine", start="2022-12-12", end="2022-12-23", world=mine)
     opened = open_book("mine", as_of="2022-12-20", world=mine).report
-    assert mine.store.snapshot("mine", "2022-12-20") == strict_json(json_text(opened.to_dict()))
+    assert mine.store.snapshot("mine", "2022-12-20") == strict_json(json_text(opened.headline()))
 
 
 def test_progress_is_told_each_session_and_their_count(mine: World) -> None:
@@ -110,7 +110,7 @@ def test_what_is_missing_does_not_depend_on_the_range(world: World, tmp_path: Pa
     import_book(book_file(tmp_path, ROWS[0], row), name="mine", world=world)
     snapshot("mine", start="2000-07-31", end="2003-01-31", world=world, progress=lambda days, _: days[-2:])
     opened = open_book("mine", as_of="2003-01-31", world=world).report
-    assert world.store.snapshot("mine", "2003-01-31") == strict_json(json_text(opened.to_dict()))
+    assert world.store.snapshot("mine", "2003-01-31") == strict_json(json_text(opened.headline()))
     assert snapshot("mine", start="2003-01-30", end="2003-01-31", world=world) == (0, 2, 0)
 
 
@@ -134,7 +134,7 @@ def test_the_cost_of_an_old_foreign_position_is_known(world: World, tmp_path: Pa
     assert opened.valuation.pnl_total == pytest.approx(100 * (1.5 - 1.25))
     assert len(opened.scenarios) == 500
     snapshot("mine", start="2010-12-23", end="2022-12-23", world=euro, progress=lambda days, _: days[-1:])
-    assert euro.store.snapshot("mine", "2022-12-23") == strict_json(json_text(opened.to_dict()))
+    assert euro.store.snapshot("mine", "2022-12-23") == strict_json(json_text(opened.headline()))
 
 
 class Euro(Sample):

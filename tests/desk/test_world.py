@@ -70,7 +70,8 @@ def test_a_date_after_the_last_price_is_refused_by_its_name(world: World, what: 
 def test_the_market_of_a_book_holds_its_underlyings_and_the_benchmark(world: World, tmp_path: Path) -> None:
     import_book(book_file(tmp_path, *ROWS), name="mine", world=world)
     market = world.market(world.store.positions("mine"), date(2022, 12, 28))
-    assert list(market.closes.columns) == ["KO", "SPX"]
+    assert list(market.closes.columns) == ["KO", "MTUM", "QUAL", "SIZE", "SPX", "USMV", "VLUE"]  # factor proxies too
+    assert market.profiles.index.to_list() == ["KO", "SPX"]
     assert len(market.closes) == HISTORY + 1
     assert market.as_of == date(2022, 12, 28)
 

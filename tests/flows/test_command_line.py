@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,73 @@ def test_progress_never_reaches_what_a_program_reads(
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     assert list(cli._progress([1, 2], 2)) == [1, 2]
     assert capsys.readouterr().out == ""
+
+
+def test_risk_has_a_heading_for_every_section_and_says_what_is_not_computable(balanced: RunSigma) -> None:
+    done = balanced("risk", "balanced")
+    titles = ("Headline", "Greeks by underlying", "Factors", "Against the benchmark", "Tail by method", "Stress")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [title for title in (*titles, "Correlation") if f"\n{title}\n" not in done.stdout] == []
+    assert "not computable: `oil` has no series" in done.stdout
+    assert "Value at risk against what happened" not in done.stdout  # no snapshots yet
+
+
+def test_risk_shows_the_sections_asked_for(balanced: RunSigma) -> None:
+    shown = balanced("risk", "balanced", "--only", "stress").stdout
+    assert "2008: Lehman" in shown
+    assert "Net asset value" not in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--only", "strss"), "--only strss is no section of the report; did you mean stress?"),
+        (("--only", "tail", "--json"), "leave out --only"),
+        (("--only", "backtest"), "make them with `sigma snapshot balanced --from DATE`"),
+        (("--scenarios", "absent.toml"), "absent.toml is not a file of scenarios"),
+    ],
+)
+def test_risk_refuses_what_cannot_be_shown(balanced: RunSigma, options: tuple[str, ...], message: str) -> None:
+    done = balanced("risk", "balanced", *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_risk_takes_scenarios_of_ones_own_and_tells_the_line_of_a_mistake(balanced: RunSigma, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[[scenario]]\nname = "Mine"\nmarket = -0.05\n')
+    told = strict_json(balanced("risk", "balanced", "--scenarios", file, "--json").stdout)
+    shown = balanced("risk", "balanced", "--scenarios", file, "--only", "stress").stdout
+    assert list(told["stress"]) == ["Mine"]
+    assert f"{told['stress']['Mine']['pnl']:+,.0f}".replace("-", "−") in shown
+    file.write_text('[[scenario]]\nname = "Mine"\nmarkt = -0.05\n')
+    done = balanced("risk", "balanced", "--scenarios", file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "mine.toml, line 3: unknown key `markt`; did you mean `market`?" in done.stderr
+
+
+def test_several_books_are_one_netted_book_with_the_part_of_each(balanced: RunSigma) -> None:
+    balanced("book", "import", PROJECT / "notebooks" / "books" / "high_net_worth.csv", "--book", "high_net_worth")
+    shown = balanced("risk", "balanced+high_net_worth", "--only", "books").stdout
+    told = strict_json(balanced("risk", "balanced+high_net_worth", "--json").stdout)
+    assert set(told["groups"]["book"]) == {"balanced", "high_net_worth"}
+    parts = [row["es_contribution"] for row in told["groups"]["book"].values()]
+    assert sum(parts) == pytest.approx(told["es"]["95"])
+    assert f"{parts[0]:,.0f}".replace("-", "−") in shown
+
+
+def test_risk_tests_value_at_risk_once_there_are_snapshots(balanced: RunSigma) -> None:
+    balanced("snapshot", "balanced", "--from", "2022-12-19", "--to", "2022-12-28")
+    told = strict_json(balanced("risk", "balanced", "--json").stdout)
+    assert told["backtest"]["99"]["observations"] == 6
+    assert "Value at risk against what happened" in balanced("risk", "balanced", "--only", "backtest").stdout
+
+
+def test_compile_prints_one_line_and_its_steps_elsewhere(sigma: RunSigma, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sigmalib.desk.compile.compile_loops", lambda: iter(["European options: 0.1 s"]))
+    done = sigma("compile")
+    assert (done.returncode, done.stderr) == (0, "European options: 0.1 s\n")
+    assert re.fullmatch(r"compiled in \d+\.\d s, kept on disk\n", done.stdout)
 
 
 def test_a_process_of_its_own_answers_alike(run_sigma: RunSigma, tmp_path: Path) -> None:

@@ -22,16 +22,22 @@ from sigmalib.core.market import MarketView
 from sigmalib.core.records import json_text
 from sigmalib.portfolio.actions import apply_splits
 from sigmalib.portfolio.valuation import value
+from sigmalib.risk.bets import FactorBets, factor_bets
 from sigmalib.risk.conventions import conventions
-from sigmalib.risk.marks import mark
-from sigmalib.risk.report import assess
+from sigmalib.risk.marks import chain_of, mark, surface_of
+from sigmalib.risk.report import RiskReport, assess
+from sigmalib.risk.scenario.reverse import reverse_stress
+from sigmalib.risk.scenario.scenarios import Scenario
+from sigmalib.risk.scenario.shocks import shock_of
 from sigmalib.risk.simulation import simulate
+from sigmalib.risk.stress import stress
 from tests.markets import book, market
 
 OPTION = "AAA230317C00100000"
 BOOK = book(("AAA", 100, 90, "2022-01-03"), ("BBB", -50, 90, "2022-01-03"), (OPTION, 2, 5, "2022-01-03"),
             ("CASH", 20_000, 1, "2022-01-03"))  # fmt: skip
 SYMBOLS = pd.Index([OPTION], dtype="str")
+CRASH = Scenario("crash", market=-0.2, volatility_points=0.1)
 CUTS = ("2022-09-30", "2022-10-31", "2022-12-05", "2022-12-06", "2022-12-07")
 
 
@@ -74,6 +80,19 @@ def held(seen: MarketView) -> pd.DataFrame:
     return apply_splits(BOOK, seen.actions, seen.as_of)[0]
 
 
+def reported(seen: MarketView) -> RiskReport:
+    return assess(held(seen), seen)
+
+
+def stocks(seen: MarketView) -> pd.DataFrame:
+    return reported(seen).holdings[lambda rows: rows["right"].isna()]
+
+
+def bets_of(report: RiskReport) -> FactorBets:
+    rows = report.holdings[report.holdings["kind"] != "CASH"]
+    return factor_bets(rows["delta_adjusted_exposure"], rows["underlying"], report.market, report.valuation.base)
+
+
 TAKES_A_VIEW: dict[Callable[..., Any], Callable[[MarketView], Any]] = {
     assess: lambda seen: json_text(assess(held(seen), seen).to_dict()),
     value: valued,
@@ -83,6 +102,12 @@ TAKES_A_VIEW: dict[Callable[..., Any], Callable[[MarketView], Any]] = {
             assess(held(seen), seen).valuation.holdings, mark(pd.Index(held(seen)["symbol"].iloc[[2]]), seen), seen
         ).pnl
     ),
+    stress: lambda seen: stress(CRASH, reported(seen).holdings, reported(seen).marks, seen).table,
+    shock_of: lambda seen: shock_of(CRASH, ["AAA", "BBB"], ["USD"], seen).spot,
+    reverse_stress: lambda seen: reverse_stress(100.0, stocks(seen), reported(seen).marks, seen).moves,
+    factor_bets: lambda seen: json_text(bets_of(reported(seen)).to_dict()),
+    chain_of: lambda seen: chain_of("AAA", seen),
+    surface_of: lambda seen: str(surface_of("AAA", seen)),
     conventions: lambda seen: str(conventions(seen, base_name="NAV", scenarios=1, window=1)),
     MarketView.until: lambda seen: seen.until(seen.as_of).fingerprint,
     MarketView.before: lambda seen: seen.before("2022-09-15").closes,
@@ -91,6 +116,7 @@ TAKES_A_VIEW: dict[Callable[..., Any], Callable[[MarketView], Any]] = {
     MarketView.rate: lambda seen: seen.rate(),
     MarketView.dividend_yields: lambda seen: seen.dividend_yields(),
     MarketView.returns.func: lambda seen: seen.returns,
+    MarketView.short_interest.func: lambda seen: seen.short_interest,
     MarketView.fingerprint.func: lambda seen: seen.fingerprint,
 }
 

@@ -83,7 +83,7 @@ def test_foreign_positions_are_converted_and_a_missing_rate_is_listed_never_one(
 
 
 def test_options_without_marks_are_refused():
-    with pytest.raises(InputError, match=r"pass risk\.options\.mark"):
+    with pytest.raises(InputError, match=r"pass risk\.marks\.mark"):
         value(book(("AAA230317C00100000", 1, 5, "2022-12-01")), market())
 
 

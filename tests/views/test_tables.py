@@ -108,3 +108,11 @@ def test_the_switch_takes_delta_adjusted_exposure():
         for measure in ("Notional", "Delta-adjusted")
     )
     assert notional["Long exposure"] != adjusted["Long exposure"]
+
+
+def test_a_table_has_its_cells_as_text_also_where_two_headings_are_the_same():
+    rows = pd.DataFrame({"low": [1.0], "high": [np.nan]}, index=["AAA"])
+    spec = (tables.Column("low", "from", "money"), tables.Column("high", "from", "money"))
+    cells = tables.table_html(rows, spec, label="Name").cells()
+    assert list(cells.columns) == ["Name", "from", "from"]
+    assert cells.to_numpy().tolist() == [["AAA", "1", "–"]]

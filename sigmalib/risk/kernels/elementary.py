@@ -18,6 +18,10 @@ from numba.extending import intrinsic
 
 from sigmalib.core.jit import inlined
 
+# What the compiler may assume of option formulas: little, for an option alone (in what is left of a loop after its last
+# full vector) must get the same bits as the same option among others. Products are fused where ``fused`` says so.
+REPEATABLE = {"nsz"}
+
 ROUND = 6755399441055744.0  # 1.5 x 2**52: adding it rounds to an integer
 INVERSE_SQRT_2PI = 0.3989422804014327
 FURTHEST = 39.0  # beyond, the normal tail is below the smallest double
@@ -57,8 +61,8 @@ else:
 
 @inlined
 def exp(x: float) -> float:
-    """e ** x for x in [-745, 709.7], to which it is clamped; a NaN gives a number, so test for it elsewhere."""
-    x = min(max(x, -745.0), 709.7)
+    """e ** x, 0 below the smallest double and inf above the largest; a NaN gives a number, so test for it elsewhere."""
+    x = min(max(x, -746.0), 710.0)
     shifted = fused(x, 1.4426950408889634, ROUND)
     n = shifted - ROUND
     r = fused(n, -0.6931471805599453, x)
@@ -87,7 +91,13 @@ def log(x: float) -> float:
     """Natural logarithm of a positive normal double."""
     pattern = bits(x)
     exponent = (pattern - 0x3FE6A09E667F3BCD) >> 52
-    f = double(pattern - (exponent << 52)) - 1.0
+    return log_of_parts(double(pattern - (exponent << 52)), float(exponent))
+
+
+@inlined
+def log_of_parts(mantissa: float, whole: float) -> float:
+    """ln(mantissa 2**whole) of a mantissa in [sqrt(1/2), sqrt(2)) and a whole number."""
+    f = mantissa - 1.0
     s = f / (2.0 + f)
     z = s * s
     p = 1.479819860511658591e-01
@@ -99,8 +109,18 @@ def log(x: float) -> float:
     p = fused(p, z, 6.666666666666735130e-01)
     p = p * z
     half = 0.5 * f * f
-    whole = float(exponent)
     return whole * 6.93147180369123816490e-01 - ((half - (s * (half + p) + whole * 1.90821492927058770002e-10)) - f)
+
+
+@inlined
+def log_ratio(x: float, y: float) -> float:
+    """ln(x / y) of two positive normal doubles, also where x / y has no double; one rounding before the logarithm."""
+    top, bottom = bits(x), bits(y)
+    raised, lowered = (top >> 52) - 1023, (bottom >> 52) - 1023
+    quotient = double(top - (raised << 52)) / double(bottom - (lowered << 52))
+    pattern = bits(quotient)
+    exponent = (pattern - 0x3FE6A09E667F3BCD) >> 52
+    return log_of_parts(double(pattern - (exponent << 52)), float(exponent + raised - lowered))
 
 
 @inlined

@@ -1,0 +1,1 @@
+"""The volatility surface: an option chain, its forwards, its smiles, and what lies between them."""
