@@ -28,7 +28,7 @@ test: $(READY) ## everything: unit, laws, flows, notebooks, pages in Chromium, c
 		$(BIN)/coverage combine --quiet --append && $(BIN)/coverage report
 
 check: lint ## fast tests and lint, under two minutes
-	@$(TEST_WORKSPACE) $(BIN)/pytest -q -m "not slow and not browser and not soak" tests sigmalib
+	@$(TEST_WORKSPACE) $(BIN)/pytest -q -n auto -m "not slow and not browser and not soak" tests sigmalib
 
 lint: $(READY) ## style, types, the stair of imports, notebooks without outputs
 	@$(BIN)/ruff check

@@ -65,6 +65,8 @@ _HOME_OF = {
     "american_greeks": "risk.options",
     "chain_of": "risk.marks",
     "surface_of": "risk.marks",
+    "implied_chain": "risk.surface",
+    "fit_surface": "risk.surface",
     "charts": "views",
     "tables": "views",
     "datatables": "views",

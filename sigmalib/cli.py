@@ -169,7 +169,10 @@ def risk(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="SECTION", help=f"One of {SECTIONS}; repeatable.")
     ] = None,
-    scenarios: Annotated[Path | None, typer.Option("--scenarios", metavar="FILE", help="One's own, in TOML.")] = None,
+    scenarios: Annotated[
+        Path | None,
+        typer.Option("--scenarios", metavar="FILE", help="One's own, in TOML, in place of the standard ones."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Everything a book can lose, in sections: figures, greeks, factors, tail, stress, correlation, backtest."""
@@ -177,7 +180,9 @@ def risk(
     from sigmalib.desk.scenarios import under_scenarios
 
     if only and as_json:
-        raise InputError("--json prints every section; leave out --only")
+        raise InputError("--json prints every section but the reverse stress; leave out --only")
+    if scenarios and only and "stress" not in only:
+        raise InputError("--scenarios is for the section stress; add --only stress, or leave out --only")
     opened = open_book(book, as_of=as_of)
     opened = under_scenarios(opened, scenarios) if scenarios else opened
     seen = _seen(opened, asked="backtest" in (only or ()))

@@ -1,8 +1,8 @@
 """Compiled loops: how the hot loops of the house are compiled, kept, and run on all cores.
 
-A module of loops is imported when its first function is called (``Later``), because numba alone costs twice what numpy
-does. Compiled code is kept beside the source file (or where numba finds room); ``sigma compile`` fills that store once,
-``make`` runs it, so that no first call waits for a compiler.
+A module of loops is imported when its first function is called (``Later``), because to import numba takes longer than
+to import numpy. Compiled code is kept beside the source file (or where numba finds room); ``sigma compile`` fills that
+store once, ``make`` runs it, so that no first call waits for a compiler.
 """
 
 from __future__ import annotations
@@ -67,3 +67,7 @@ def cores() -> int:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores(), thread_name_prefix="sigma-loops")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork, and nobody would do the work

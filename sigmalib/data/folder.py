@@ -12,7 +12,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -35,7 +34,7 @@ from sigmalib.data.folder_extras import (
 )
 from sigmalib.data.folder_tables import MAP, NUMBERS, Layout, Prices, is_csv, read_prices
 from sigmalib.data.short_interest import chosen
-from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits
+from sigmalib.data.sources import Answer, FromBars, Opening, Option, Traits, similar
 
 NAMED = 5  # of the files left aside, so many are named
 
@@ -175,8 +174,9 @@ class Folder(FromBars):
         read = f"read: {len(self._known)} file(s){self._left_aside()}"
         if not held:
             return f"no file in {self._folder} has prices of this interval; put a CSV or Parquet file into it; {read}"
-        near = get_close_matches(symbol, held, n=1) or sorted(held)
-        return f"no file in {self._folder} has {symbol}; it has {len(held)} symbols, such as {near[0]}; {read}"
+        asked = similar(symbol, held)
+        told = f"{asked} It has {len(held)} symbols" if asked else f"it has {len(held)} symbols, such as {min(held)}"
+        return f"no file in {self._folder} has {symbol}; {told}; {read}"
 
     def _left_aside(self) -> str:
         """The files and folders that hold no prices for us to read, as words; hidden ones are not told."""

@@ -6,7 +6,7 @@ from variables called ``SIGMA_<NAME>_<OPTION>``, which it lists in ``traits.opti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -241,6 +241,22 @@ def source_class(name: str) -> Kind:
     module, _, class_name = REGISTER[name].partition(":")
     found: Kind = getattr(import_module(module), class_name)
     return found
+
+
+def required_variables(name: str) -> list[str]:
+    """The variables without which the source ``name`` cannot be opened; InputError for an unknown source."""
+    needed = (option for option in source_class(name).traits.options if option.required)
+    return [f"SIGMA_{name.upper()}_{option.name.upper()}" for option in needed]
+
+
+def similar(symbol: str, known: Iterable[str]) -> str:
+    """A question after the symbol of ``known`` that is most like a mistyped one, empty when none is near.
+
+    >>> similar("APPL", ["AAPL", "MSFT"]), similar("XYZ", ["AAPL"])
+    ('did you mean AAPL?', '')
+    """
+    near = get_close_matches(symbol, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def open_source(

@@ -16,6 +16,7 @@ from sigmalib.core.market import MarketView
 from sigmalib.core.times import FIRST_DAY, DateLike, to_date
 from sigmalib.data.files import read_table
 from sigmalib.data.gather import gather
+from sigmalib.data.sources import similar
 from sigmalib.desk.world import World, open_world
 from sigmalib.portfolio.actions import apply_splits
 from sigmalib.portfolio.positions import ignored_columns, parse
@@ -80,6 +81,8 @@ def import_book(path: Path | str, *, name: str, skip_bad: bool = False, world: W
     )
     unknown = sorted(set(positions.loc[positions["kind"] != "CASH", "underlying"]) - set(world.source.coverage().index))
     remedy = "" if world.source.traits.ships or not unknown else f"run `sigma data fetch --book {name}`"
+    near = [] if world.source.traits.ships else [similar(symbol, world.listed().index) for symbol in unknown]
+    remedy = "; ".join(sentence for sentence in (*near, remedy) if sentence)
     return Imported(kept.name, kept.version, kept.rows, kept.changed, rejected, ignored, tuple(unknown), remedy)
 
 

@@ -41,7 +41,7 @@ from sigmalib.data.reference import (
     fetch_short_interest,
     latest_profiles,
 )
-from sigmalib.data.sources import REGISTER, Answer, Source, source_class
+from sigmalib.data.sources import REGISTER, Answer, Source, required_variables, source_class
 from sigmalib.data.stored import Stored
 from sigmalib.desk.world import HISTORY, PROXIES, World, open_world
 
@@ -84,14 +84,24 @@ def fetch_data(
 ) -> Fetched:
     """Bring bars of ``symbols`` from a source into the cache; only what it lacks is asked for, unless ``refresh``.
 
-    start : default far enough back for a risk report (minutes: five sessions). end : default the last session that is
-    over. What could not be had is in the result's ``missing``; InputError for what makes no sense.
+    start : default far enough back for a risk report (minutes: five sessions), or, of a source that lists what it has,
+    the first day it has of any of them (minutes: five sessions before its last). end : default the last session that
+    is over. What could not be had is in the result's ``missing``; InputError for what makes no sense.
     """
     world = world or open_world(create=True)
     last = to_date(end, what="--end") if end else _latest(symbols, world.now())
-    back = HISTORY if interval == "1d" else MINUTE_DAYS
-    first = to_date(start, what="--start") if start else sessions_before(last, back)
-    return _fetched(world, world.vendor(source), symbols, (first, last), interval, progress, refresh=refresh)
+    asked = world.vendor(source)
+    first = to_date(start, what="--start") if start else _start(asked[0], symbols, last, interval)
+    return _fetched(world, asked, symbols, (first, last), interval, progress, refresh=refresh)
+
+
+def _start(vendor: Source, symbols: Sequence[str], last: date, interval: Interval) -> date:
+    """From when on to ask for bars up to ``last`` when nobody says."""
+    listed = vendor.coverage()[lambda held: held.index.isin([symbol.strip().upper() for symbol in symbols])]
+    if interval == "1m":
+        end = last if listed.empty else min(last, listed["last"].max().date())
+        return sessions_before(last_session(end), MINUTE_DAYS)
+    return sessions_before(last, HISTORY) if listed.empty else min(last, listed["first"].min().date())
 
 
 def _fetched(
@@ -120,7 +130,7 @@ def needs(names: Sequence[str], world: World, *, source: str | None = None) -> N
 
     And the factor proxies, all of them of a source that may be asked for American funds, else those that it lists.
     """
-    traits = source_class(source or world.settings.source).traits
+    traits = world.traits(source)
     proxies = PROXIES if traits.funds else set(PROXIES).intersection(world.vendor(source)[0].coverage().index)
     positions = pd.concat([world.store.positions(name, version=world.store.version(name)) for name in names])
     held = positions[positions["kind"] != "CASH"]
@@ -325,7 +335,7 @@ def _reader(world: World, source: str | None, known_at: datetime | None) -> Sour
     name = source or world.settings.source
     if name == world.source.name and world.source.traits.ships and known_at is None:
         return world.source
-    return Stored(name, source_class(name).traits, world.cache, known_at)
+    return Stored(name, world.traits(name), world.cache, known_at)
 
 
 def _nothing(reader: Source, symbols: Sequence[str], start: date, end: date, interval: Interval) -> DataUnavailable:
@@ -347,7 +357,7 @@ def _held(source: str, interval: Interval, _: str, shelf: Shelf, *, now: pd.Time
 
 def _source_row(name: str, world: World, health: Health | None) -> dict[str, object]:
     traits = source_class(name).traits
-    needed = [f"SIGMA_{name.upper()}_{option.name.upper()}" for option in traits.options if option.required]
+    needed = required_variables(name)
     lacks = [variable for variable in needed if not world.settings.options.get(variable)]
     if health and health.status == "disabled" and LAPSES in health.reason and world.now() - health.since > PATIENCE:
         health = replace(health, status="degraded")  # it may be asked again, and nobody has tried

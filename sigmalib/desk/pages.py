@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
@@ -25,7 +25,7 @@ from sigmalib.core.times import (
     to_date,
 )
 from sigmalib.desk import marketdata
-from sigmalib.desk.book import Book, open_book
+from sigmalib.desk.book import Book, open_book, parts_of
 from sigmalib.desk.dataquality import DataCheck, check_data
 from sigmalib.desk.hindsight import Hindsight, hindsight
 from sigmalib.desk.world import World, open_world
@@ -90,18 +90,21 @@ def staleness() -> str:
 
 
 def cached_book(name: str, as_of: date) -> Book:
-    """The book at a date, computed once for all sessions until its positions, snapshots or market data change."""
-    store = shared_world().store
-    kept = store.books().set_index("name")
-    if name not in kept.index:
-        raise InputError(f"there is no book {name!r}; the books are {', '.join(kept.index)}")
-    state = (*map(str, kept.loc[name]), *store.fingerprints(name).values())
-    return _opened(name, as_of, (*state, *_market_state(name, int(str(kept.loc[name, "version"])))))
+    """The book at a date, computed once for all sessions until its positions, snapshots or market data change.
+
+    name : of one book, or of several joined by a plus sign; raises InputError when one of them is not kept.
+    """
+    kept, parts = shared_world().store.books().set_index("name"), parts_of(name)
+    absent = [part for part in parts if part not in kept.index]
+    if absent:
+        raise InputError(f"there is no book {absent[0]!r}; the books are {', '.join(kept.index)}")
+    return _opened("+".join(parts), as_of, tuple(_book_state(part, kept) for part in parts))
 
 
 def doubts(book: Book) -> tuple[str, ...]:
     """Sentences on the prices behind a book: gaps and impossible rows of its last 60 sessions, its source's health."""
-    return (*_gaps(book.market), *_impossible(book.market), *_ailing())
+    own = sorted({*book.report.holdings["underlying"], book.market.benchmark} & set(book.market.closes.columns))
+    return (*_gaps(book.market.closes[own]), *_impossible(book.market, own), *_ailing())
 
 
 @lru_cache(maxsize=BOOKS_KEPT)
@@ -187,6 +190,12 @@ def prices_around(
     return frame.reindex(days).iloc[max(at - reach, 0) : at + reach + 1]
 
 
+def _book_state(name: str, kept: pd.DataFrame) -> tuple[object, ...]:
+    """Something that differs once positions, snapshots or market data of a book changed."""
+    snapshots = shared_world().store.fingerprints(name).values()
+    return (*map(str, kept.loc[name]), *snapshots, *_market_state(name, int(str(kept.loc[name, "version"]))))
+
+
 @lru_cache(maxsize=BOOKS_KEPT)
 def _opened(name: str, as_of: date, state: tuple[object, ...]) -> Book:
     del state  # part of the key: another state is another book
@@ -220,11 +229,12 @@ def _bars_state(source: str) -> tuple[object, ...]:
 
 
 def _market_state(name: str, version: int) -> tuple[object, ...]:
-    """Something that differs once daily bars, profiles or chains of the source in use were added."""
+    """Something that differs once bars, profiles, short interest or chains of the source in use were added."""
     world = shared_world()
     source, cache = world.source.name, world.cache
     others = [cache.record(source, "chains", underlying).changed() for underlying in _written_on(name, version)]
-    return cache.shelf(source, "1d", "").panel().fingerprint, cache.record(source, "profiles").changed(), *others
+    others += [cache.record(source, kind).changed() for kind in ("profiles", "short_interest")]
+    return cache.shelf(source, "1d", "").panel().fingerprint, *others
 
 
 @lru_cache(maxsize=BOOKS_KEPT)
@@ -245,9 +255,9 @@ def _behind(symbol: str, last: date, *, now: pd.Timestamp) -> int:
     return len(sessions(after, over, name=name)) if after <= over else 0
 
 
-def _gaps(market: MarketView) -> tuple[str, ...]:
+def _gaps(closes: pd.DataFrame) -> tuple[str, ...]:
     """A sentence when closes are missing between others in the last sessions."""
-    known = market.closes.notna()
+    known = closes.notna()
     absent = (known.cummax() & known[::-1].cummax()[::-1] & ~known).tail(RECENT)
     counts = {symbol: len(_own(symbol, absent.index[absent[symbol]])) for symbol in absent.columns[absent.any()]}
     told = _listed({symbol: count for symbol, count in counts.items() if count})
@@ -259,13 +269,13 @@ def _own(symbol: str, days: pd.Index) -> pd.Index:
     return days.intersection(sessions(days[0], days[-1], name=calendar_of(symbol)))
 
 
-def _impossible(market: MarketView) -> tuple[str, ...]:
+def _impossible(market: MarketView, own: Sequence[str]) -> tuple[str, ...]:
     """A sentence when rows of the last sessions were quarantined."""
     bad = shared_world().cache.shelf(market.source, "1d", "").panel().quarantine
     if bad.empty:
         return ()
     recent = bad["session"].between(*market.closes.index[-RECENT:][[0, -1]])
-    told = _listed(Counter(bad.loc[recent & bad["symbol"].isin(market.closes.columns), "symbol"]))
+    told = _listed(Counter(bad.loc[recent & bad["symbol"].isin(own), "symbol"]))
     return (f"Rows of the last {RECENT} sessions cannot be true and are kept apart: {told}.",) if told else ()
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from sigmalib.core.errors import InputError
 from sigmalib.desk.book import Book
 from sigmalib.risk.scenario.scenarios import Scenario, parse_scenarios
-from sigmalib.risk.stress import StressTable
+from sigmalib.risk.stress import StressTable, cases_of
 
 LARGEST = 1_000_000  # bytes
 
@@ -34,9 +34,12 @@ def read_scenarios(path: Path | str) -> tuple[Scenario, ...]:
     return found
 
 
-def stress_book(book: Book, scenarios: Sequence[Scenario]) -> StressTable:
-    """What ``book`` gains or loses in each scenario, with the series and the years of the past that these name."""
-    return replace(book.report, cases=tuple(scenarios)).stress
+def stress_book(book: Book, scenarios: Scenario | str | Iterable[Scenario]) -> StressTable:
+    """What ``book`` gains or loses in each scenario, with the series and the years of the past that these name.
+
+    scenarios : values, one value, or TOML text, as ``risk.stress.stress`` takes them. Raises InputError for others.
+    """
+    return replace(book.report, cases=tuple(cases_of(scenarios))).stress
 
 
 def under_scenarios(book: Book, path: Path | str) -> Book:

@@ -20,7 +20,17 @@ from sigmalib.data.files import Workspace, read_variables
 from sigmalib.data.gather import gather
 from sigmalib.data.journal import Journal
 from sigmalib.data.manners import Limits, Manners
-from sigmalib.data.sources import GENERIC, REGISTER, Opening, Option, Source, open_source, source_class
+from sigmalib.data.sources import (
+    GENERIC,
+    REGISTER,
+    Opening,
+    Option,
+    Source,
+    Traits,
+    open_source,
+    required_variables,
+    source_class,
+)
 from sigmalib.data.store import Store
 from sigmalib.data.stored import Stored
 from sigmalib.portfolio.actions import apply_splits
@@ -37,6 +47,7 @@ VARIABLES = (
     "SIGMA_CHROMIUM",
 )
 PROXIES = tuple(dict.fromkeys(name for factor in FACTORS for name in (*factor.proxies, *factor.stand_ins)))
+NAMED = 5  # of the symbols that a source has, so many are named
 HISTORY = 580  # sessions: 500 scenarios, 60 more for a volatility at the first of them, and some to spare
 
 
@@ -68,6 +79,15 @@ class World:
             chosen, self.settings.options, folder=folder, told=lambda health: self.journal.tell(chosen, health)
         )
 
+    def traits(self, name: str | None = None) -> Traits:
+        """What can be known of the source ``name`` (default: the one set), as it is set up; see ``traits_of``."""
+        return self.source.traits if name in (None, self.source.name) else traits_of(str(name), self.settings)
+
+    def listed(self) -> pd.DataFrame:
+        """By symbol, what the source set can be asked for: what its files have; of a vendor, what was fetched."""
+        own = not (self.source.traits.limits or self.source.traits.ships or _unset(self.source.name, self.settings))
+        return self.vendor()[0].coverage() if own else self.source.coverage()
+
     def then(self, known_at: datetime | str) -> World:
         """This world with nothing in it that became known after ``known_at``; InputError for the sample source."""
         if not isinstance(self.source, Stored):
@@ -83,11 +103,23 @@ class World:
         held = self.source.coverage()
         row = held[held.index == self.benchmark]
         if row.empty:
-            raise DataUnavailable(
-                f"no prices of the benchmark {self.benchmark} were fetched from {self.source.name}; run "
-                f"`sigma data fetch {self.benchmark}`, or `sigma data fetch --book NAME` for all a book needs"
-            )
+            told = f"no prices of the benchmark {self.benchmark} were fetched from {self.source.name}"
+            raise DataUnavailable(f"{told}; {self._way_to_a_benchmark()}")
         return row["first"].min().date(), row["last"].max().date()
+
+    def _way_to_a_benchmark(self) -> str:
+        """What to do when nothing of the benchmark was fetched: fetch it, or set one that the source has."""
+        listed = sorted(self.listed().index)
+        more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+        has = f"{', '.join(listed[:NAMED])}{more}"
+        fetch = f"`sigma data fetch {self.benchmark}`, or `sigma data fetch --book NAME` for all a book needs"
+        if self.benchmark in listed:
+            return f"it has some: run {fetch}"
+        if self.source.traits.limits:
+            return f"run {fetch}; or set SIGMA_BENCHMARK to another" + (f" ({has} were fetched)" if listed else "")
+        if not listed:
+            return f"it has no prices yet: add those of {self.benchmark}, then run {fetch}"
+        return f"it has {has}: set SIGMA_BENCHMARK to one that it has and fetch that, or add {self.benchmark} to it"
 
     def as_of(self, requested: DateLike | None = None, *, what: str = "--as-of") -> date:
         """The session to look from: the one asked for, or the last before it; by default the latest known.
@@ -183,12 +215,30 @@ def known_variables(source: str | None = None) -> dict[str, Option | None]:
     return own
 
 
+def traits_of(name: str, settings: Settings) -> Traits:
+    """What can be known of a source before it is asked, as it is set up.
+
+    A source without a network is opened for it, since a folder says for itself which symbol is its rate and whether it
+    has short interest; a vendor, or a source that lacks a setting, has the traits of its class. Raises InputError for
+    an unknown source, or one whose settings make no sense.
+    """
+    found = source_class(name).traits
+    if found.limits or _unset(name, settings):
+        return found
+    return open_source(name, settings.options, folder=settings.home, told=lambda _: None)[0].traits
+
+
 def _source(settings: Settings, cache: Cache) -> Source:
     """Who is asked for prices: the sample itself, or what was fetched from a vendor."""
     found = source_class(settings.source)
     if found.traits.ships:
         return found.opened(Opening({}, settings.home, Manners(settings.source, Limits(per_minute=1))))
-    return Stored(settings.source, found.traits, cache)
+    return Stored(settings.source, traits_of(settings.source, settings), cache)
+
+
+def _unset(name: str, settings: Settings) -> bool:
+    """Whether a source lacks a setting without which it cannot be opened."""
+    return not all(settings.options.get(variable) for variable in required_variables(name))
 
 
 def _earliest(positions: pd.DataFrame) -> date | None:

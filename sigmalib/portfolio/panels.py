@@ -10,7 +10,7 @@ import pandas as pd
 
 from sigmalib.core.compiled import in_parts
 from sigmalib.core.errors import InputError
-from sigmalib.portfolio.returns import Floats, Panel, by_date, free, numbers
+from sigmalib.portfolio.returns import Floats, Panel, by_date, free, in_order, numbers
 
 CHUNK = 16  # assets that a core takes at a time
 
@@ -25,6 +25,7 @@ class Assets:
     @classmethod
     def of(cls, returns: Panel) -> Assets:
         """The assets of a frame (one a column), a Series, or an array of one or two dimensions (period x asset)."""
+        in_order(returns)
         table = numbers(returns)
         if table.ndim not in (1, 2):
             raise InputError(f"`returns` must be a series or a table, had {table.ndim} dimensions; pass period x asset")

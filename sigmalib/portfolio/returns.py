@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 Rate = TypeVar("Rate", float, Floats, pd.Series)
 
 PERIODS_PER_YEAR = 252
+SATURDAY, WEEKENDS = 5, 0.1  # a share of weekend days from which on every day counts, not sessions alone
+FREQUENCIES = ((6.0, 8.0, 52.0), (27.0, 32.0, 12.0), (88.0, 93.0, 4.0), (360.0, 370.0, 1.0))  # gap in days
 NEGLIGIBLE = 1e-12  # a deviation up to this share of the largest return is none
 
 
@@ -32,6 +34,30 @@ def per_period(annual: Rate, *, periods_per_year: float = PERIODS_PER_YEAR) -> R
     return (1.0 + annual) ** (1.0 / yearly(periods_per_year)) - 1.0
 
 
+def periods_a_year(returns: Panel) -> float:
+    """Periods a year by the median gap between the dates of a table; 252 without dates, or when no gap is known to us.
+
+    Days are 252 a year, or 365 where one in ten is of a weekend; weeks 52, months 12, quarters 4, years 1.
+
+    >>> periods_a_year(pd.Series(0.01, index=pd.date_range("2024-01-31", periods=9, freq="ME")))
+    12.0
+    """
+    dates = getattr(returns, "index", None)
+    if not isinstance(dates, pd.DatetimeIndex) or len(dates) < 2:
+        return float(PERIODS_PER_YEAR)
+    gap = pd.Series(dates).diff().median() / pd.Timedelta(days=1)
+    if 0.5 < gap < 4 and (dates.day_of_week >= SATURDAY).mean() >= WEEKENDS:
+        return 365.0
+    return next((number for least, most, number in FREQUENCIES if least < gap < most), float(PERIODS_PER_YEAR))
+
+
+def in_order(returns: Panel, name: str = "returns") -> None:
+    """InputError unless the dates of a table, where it has some, are known and come in order of time."""
+    dates = getattr(returns, "index", None)
+    if isinstance(dates, pd.DatetimeIndex | pd.PeriodIndex) and not dates.is_monotonic_increasing:
+        raise InputError(f"`{name}` must be in order of time, and was not; sort it first: {name}.sort_index()")
+
+
 def yearly(periods_per_year: float) -> float:
     """The number of periods a year, InputError unless it is a positive number."""
     if not (isinstance(periods_per_year, int | float | np.number) and 0 < periods_per_year < np.inf):
@@ -42,7 +68,8 @@ def yearly(periods_per_year: float) -> float:
 
 
 def series(returns: Returns, name: str = "returns") -> Floats:
-    """One series of returns as an array (period,); InputError when it is a table or has unknown values."""
+    """One series of returns as an array (period,); InputError for a table, unknown values or dates out of order."""
+    in_order(returns, name)
     values = numbers(returns, name)
     if values.ndim != 1:
         raise InputError(f"`{name}` must be one series, had {values.ndim} dimensions; pass one column at a time")

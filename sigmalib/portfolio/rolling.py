@@ -16,9 +16,9 @@ import pandas as pd
 
 from sigmalib.core.compiled import Later
 from sigmalib.core.errors import InputError
+from sigmalib.core.levels import TOLERANCE, checked
 from sigmalib.portfolio.panels import Assets, by_chunks, read_only
 from sigmalib.portfolio.returns import PERIODS_PER_YEAR, Floats, Panel, yearly
-from sigmalib.portfolio.statistics import TOLERANCE, checked
 
 LOOPS = Later("sigmalib.core.rolling")
 

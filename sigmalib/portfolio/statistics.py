@@ -11,11 +11,13 @@ import pandas as pd
 
 from sigmalib.core.compiled import Later
 from sigmalib.core.errors import InputError
+from sigmalib.core.levels import boundary, tail_share
 from sigmalib.portfolio.panels import Assets, by_chunks, read_only
-from sigmalib.portfolio.returns import PERIODS_PER_YEAR, Floats, Panel, deviation, yearly
+from sigmalib.portfolio.returns import Floats, Panel, deviation, periods_a_year, yearly
+
+__all__ = ["STATISTICS", "statistics"]
 
 LOOPS = Later("sigmalib.core.moments")
-TOLERANCE = 1e-9  # n x (1 - level) is off by float noise: 100 x (1 - 0.95) is 5.000000000000004
 
 STATISTICS = (
     *("cumulative", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown"),
@@ -30,7 +32,7 @@ def statistics(
     *,
     benchmark: Panel | None = None,
     risk_free: float | pd.Series = 0.0,
-    periods_per_year: float = PERIODS_PER_YEAR,
+    periods_per_year: float | None = None,
     level: float = 0.95,
     missing: Missing = "unknown",
 ) -> pd.DataFrame:
@@ -38,15 +40,17 @@ def statistics(
 
     returns : (period x asset) fractions in time order: a frame, an array, or one series. benchmark : (period,), aligned
     by date where both have dates; dates it does not have are left out of beta. risk_free : annual effective, a number
-    or a Series by date. level : confidence in (0.5, 1). missing : an asset with unknown returns (NaN, infinite) has NaN
-    statistics ("unknown"), or those of its other periods ("drop"); an unknown return of the benchmark does the same to
-    beta.
+    or a Series by date. periods_per_year : by default what the dates are like (their median gap): 252 for sessions, 365
+    for days with weekends, 52, 12, 4 or 1; 252 without dates. ``table.attrs["periods_per_year"]`` says it. level :
+    confidence in (0.5, 1). missing : an asset with unknown returns (NaN, infinite) has NaN statistics ("unknown"), or
+    those of its other periods ("drop"); an unknown return of the benchmark does the same to beta.
 
     Returns (asset x statistic), fractions: cumulative; cagr, volatility, sharpe and sortino a year; calmar;
     max_drawdown, value_at_risk (historical, inverse of the empirical distribution) and expected_shortfall (Acerbi and
     Tasche, 2002) of one period, positive for a loss; skew and kurtosis (population; excess); beta when a benchmark is
     given, else hit_rate; and the count ``unknown``. Each equals the function for one series; what is not defined (a
-    ratio to no deviation, growth of lost wealth) or overflows is NaN. Raises InputError.
+    ratio to no deviation, growth of lost wealth) or overflows is NaN. Raises InputError,
+    also for dates out of order.
     Source: DEFINITIONS 1 and 4; Bacon (2008).
 
     >>> table = statistics(pd.DataFrame({"a": [0.02, -0.01, 0.03], "b": [0.01, 0.01, 0.01]}), periods_per_year=12)
@@ -58,24 +62,19 @@ def statistics(
     if missing not in ("unknown", "drop"):
         raise InputError(f"`missing` must be 'unknown' or 'drop', was {missing!r}")
     assets = Assets.of(returns)
-    rates = assets.rates(risk_free, periods_per_year)
+    per_year = periods_a_year(returns) if periods_per_year is None else yearly(periods_per_year)
+    rates = assets.rates(risk_free, per_year)
     market = None if benchmark is None else _Market.of(assets, benchmark, rates, missing)
-    asked = _Asked(rates, market, 1.0 - checked(level), yearly(periods_per_year))
+    asked = _Asked(rates, market, tail_share(level), per_year)
     found, unknown = _measured(assets.values, asked)
     for asset in np.flatnonzero(unknown) if missing == "drop" else ():
         known = np.isfinite(assets.values[asset])
         alone, _ = _measured(read_only(assets.values[asset : asset + 1, known]), asked.of(known))
         found[:, asset] = alone[:, 0]
     names = [*STATISTICS, "hit_rate" if market is None else "beta"]
-    return pd.DataFrame(found.T, index=assets.names, columns=names, copy=False).assign(unknown=unknown)
-
-
-def checked(level: float) -> float:
-    """The confidence, InputError unless it lies in (0.5, 1)."""
-    if not 0.5 < level < 1:
-        hint = f"; pass {level / 100:g}" if 50 < level < 100 else ""
-        raise InputError(f"`level` must lie in (0.5, 1), was {level:g}{hint}")
-    return float(level)
+    table = pd.DataFrame(found.T, index=assets.names, columns=names, copy=False).assign(unknown=unknown)
+    table.attrs["periods_per_year"] = per_year
+    return table
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +154,7 @@ def _summed(values: Floats, apart: Floats, tail: float) -> tuple[Floats, Floats]
     """What the loops find (row x asset), and the lowest return, value at risk and expected shortfall (3 x asset)."""
     summed, tails = np.empty((LOOPS.COUNT, len(values))), np.empty((3, len(values)))
     size = values.shape[1] * tail
-    worst = max(1, int(np.ceil(size - TOLERANCE)))
+    worst = boundary(values.shape[1], tail)
 
     def work(first: int, last: int) -> None:
         LOOPS.moments(values, apart, first, last, summed)

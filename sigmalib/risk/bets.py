@@ -99,10 +99,11 @@ def factor_bets(dollar_delta: pd.Series, underlyings: pd.Series, market: MarketV
     """
     names = pd.Index(sorted({*underlyings, market.benchmark} & set(market.returns.columns)), dtype="str")
     recent = market.returns.iloc[-WINDOW:]
-    proxies = proxy_returns(recent, benchmark=market.benchmark, minimum=MINIMUM)
     rates = market.rates.reindex(recent.index, method="ffill")
+    recent, rates = recent[rates.notna()], rates.dropna()
+    proxies = proxy_returns(recent, benchmark=market.benchmark, minimum=MINIMUM)
     if proxies.returns.dropna().empty:
-        betas = FactorBetas.unknown(names, pd.Index([MARKET]), f"no factor has {MINIMUM} known returns")
+        betas = FactorBetas.unknown(names, pd.Index([MARKET]), f"no factor has {MINIMUM} returns known with a rate")
     else:
         betas = factor_betas(recent[names], proxies.returns, risk_free=rates, window=WINDOW, minimum=MINIMUM)
     exposures = factor_exposures(dollar_delta, betas, names=underlyings)

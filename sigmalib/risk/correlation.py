@@ -19,6 +19,7 @@ from sigmalib.risk.tails.outcomes import numbers
 THRESHOLD = 0.7  # correlation at which names are one cluster
 SHOWN = 2  # members spelled out in the name of a cluster
 NO_SECTOR = {"", "(none)", "nan", "None", "<NA>"}
+BASKETS = {"Index", "Funds"}  # sectors of what holds shares of many
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def correlations(
     >>> moves = np.random.default_rng(1).normal(0, 0.01, (100, 2))
     >>> found = correlations(pd.DataFrame({"A": moves[:, 0], "B": moves[:, 0], "C": moves[:, 1]}))
     >>> found.clusters["name"].tolist(), round(found.effective_bets, 1)
-    (['A, B', 'C'], 1.9)
+    (['A, B', 'alone: C'], 1.9)
     """
     matrix = pairwise(returns, minimum_overlap=minimum_overlap)
     held = pd.Series(exposures, dtype=float) if exposures is not None else pd.Series(dtype=float)
@@ -217,6 +218,7 @@ def _cluster_row(
     shown = [*map(str, ranked[:SHOWN]), *([f"+{len(ranked) - SHOWN}"] if len(ranked) > SHOWN else [])]
     subject = _subject(ranked, sectors, tags)
     name = f"{subject}: {', '.join(shown)}" if subject else ", ".join(shown)
+    name = name if len(ranked) > 1 else f"alone: {ranked[0]}"
     exposure, total = float(sizes[members].sum(min_count=1)), float(sizes.sum())
     share = exposure / total if total > 0 else math.nan
     return name, ranked, len(ranked), average(matrix.loc[members, members]), exposure, share
@@ -227,12 +229,20 @@ def _by_name(values: pd.Series | Mapping[str, Any] | None) -> dict[Any, Any]:
 
 
 def _subject(members: Iterable[str], sectors: Mapping[str, str], tags: Mapping[str, Iterable[str]]) -> str:
-    """The most common sector, of equals the first by the alphabet; without sectors the most common tag; or nothing."""
+    """The sector that most members share which have one, "mixed" where none does; without sectors a tag, or nothing.
+
+    A sector is told as "mostly" where an index or a fund stands among its shares. Of tags it is the most common one, of
+    equals the first by the alphabet.
+    """
     found = [str(sectors[name]) for name in members if str(sectors.get(name)) not in NO_SECTOR]
-    if not found:
-        given = ((tags.get(name), name) for name in members)
-        found = [str(tag) for own, _ in given for tag in ([own] if isinstance(own, str) else own or ())]
-    return min(Counter(found).items(), key=lambda item: (-item[1], item[0]))[0] if found else ""
+    if found:
+        (first, count), *_ = Counter(found).most_common(1)
+        if 2 * count <= len(found):
+            return "mixed"
+        return f"mostly {first}" if first not in BASKETS and BASKETS & set(found) else first
+    given = (tags.get(name) for name in members)
+    worn = Counter(str(tag) for own in given for tag in ([own] if isinstance(own, str) else own or ()))
+    return min(worn.items(), key=lambda item: (-item[1], item[0]))[0] if worn else ""
 
 
 def _notes(

@@ -53,8 +53,8 @@ def greeks(holdings: pd.DataFrame, marks: pd.DataFrame) -> pd.DataFrame:
 
 
 def total(table: pd.DataFrame) -> pd.Series:
-    """The book's greeks: sums of what is known; NaN when there are holdings and none of them is known."""
-    return pd.Series({name: known_sum(table[name]) for name in GREEKS}, dtype=float)
+    """The book's greeks: sums of what is known; NaN when no holding that may have one has a known one."""
+    return pd.Series({name: known_sum(table.loc[table[name] != 0, name]) for name in GREEKS}, dtype=float)
 
 
 def by(table: pd.DataFrame, holdings: pd.DataFrame, key: groups.Key) -> pd.DataFrame:
@@ -64,8 +64,10 @@ def by(table: pd.DataFrame, holdings: pd.DataFrame, key: groups.Key) -> pd.DataF
     """
     labels = groups.members(holdings, key)
     rows = table.loc[labels.index].reset_index(drop=True)
-    rows = rows.assign(unknown=rows.isna().any(axis=1).astype(int))
-    sums = rows.groupby(labels.to_numpy()).sum(min_count=1).rename_axis(key)
+    grouped = rows.groupby(labels.to_numpy())
+    nothing_known = rows.isna().groupby(labels.to_numpy()).sum().eq((rows != 0).groupby(labels.to_numpy()).sum())
+    sums = grouped.sum().mask(nothing_known & grouped.count().lt(grouped.size(), axis=0)).rename_axis(key)
+    sums["unknown"] = rows.isna().any(axis=1).groupby(labels.to_numpy()).sum()
     return sums.sort_values("dollar_delta", key=abs, ascending=False, kind="stable")
 
 

@@ -34,9 +34,10 @@ class Impact:
 
     def by(self, key: groups.Key, column: str = "delta_adjusted_exposure") -> pd.DataFrame:
         """One column of the groups' sums (group) x before, after, change; a group that one side lacks is 0 there."""
-        both = pd.concat([side.by(key)[column] for side in (self.before, self.after)], axis=1, keys=COLUMNS[:2])
-        filled = both.fillna({"before": 0.0, "after": 0.0})
-        return filled.assign(change=filled["after"] - filled["before"]).rename_axis(key)
+        sides = [side.by(key)[column] for side in (self.before, self.after)]
+        names = sides[0].index.union(sides[1].index, sort=False)
+        both = pd.concat([side.reindex(names, fill_value=0.0) for side in sides], axis=1, keys=COLUMNS[:2])
+        return both.assign(change=both["after"] - both["before"]).rename_axis(key)
 
     @property
     def changed(self) -> pd.DataFrame:

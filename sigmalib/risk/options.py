@@ -20,19 +20,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sigmalib.core.compiled import CHUNK, Later, in_parts
+from sigmalib.core.compiled import Later, in_parts
 from sigmalib.core.errors import InputError
 from sigmalib.risk.pricing.american import american_greeks as american_greeks
 from sigmalib.risk.pricing.american import american_price as american_price
-from sigmalib.risk.pricing.inputs import Right, Terms, terms
+from sigmalib.risk.pricing.inputs import QUOTES, TERMS, Right, Terms, terms
+from sigmalib.risk.pricing.mapping import CROSS_GREEKS, Greeks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Values = Any  # what the caller gave: a number, an array or a Series; the answer likewise
 
+CHUNK = 2**19  # options below which a second thread waits for memory more than it works
+BLOCK = 3  # rows of answers
+KEPT = (
+    2 * CHUNK
+)  # options below which a copy of the terms costs less than a tenth of their greeks (beyond: four tenths)
 FIRST_GREEKS = ("delta", "gamma", "vega", "theta", "rho")
-CROSS_GREEKS = ("vanna", "volga", "charm")
 REASONS = (
     "found",
     "a term is unknown, infinite or negative",
@@ -43,37 +48,8 @@ REASONS = (
     "no volatility gives this price in double precision",
 )
 
-_TERMS = ("spot", "strike", "expiry_years", "rate", "dividend_yield", "volatility")
-_QUOTES = ("price", "spot", "strike", "expiry_years", "rate", "dividend_yield")
 _pandas: Any = Later("pandas")
 _loops, _solver = Later("sigmalib.risk.kernels.black_scholes"), Later("sigmalib.risk.kernels.implied")
-
-
-class Greeks(dict[str, Values]):
-    """Greeks by name: delta, gamma, vega, theta and rho; vanna, volga and charm join when first asked for by name.
-
-    Those three are computed from the terms as they are then, so ask before you change an array that you passed.
-    """
-
-    def __init__(self, known: dict[str, Values], crossed: Callable[[], dict[str, Values]]) -> None:
-        super().__init__(known)
-        self._crossed = crossed
-
-    def __missing__(self, name: str) -> Values:
-        if name not in CROSS_GREEKS:
-            raise KeyError(name)
-        self.update(self._crossed())
-        return self[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in CROSS_GREEKS or super().__contains__(name)
-
-    def get(self, name: str, default: Values = None) -> Values:
-        """The greek of this name, or ``default`` where there is none."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +83,16 @@ def bsm_price(
 ) -> Values:
     """Black-Scholes-Merton value, in the currency of ``spot``, per unit of the underlying.
 
-    At expiry, or with zero volatility or spot, the discounted intrinsic value of the forward. NaN where a term is
-    unknown, infinite or negative (spot, time, volatility), or a strike is not above zero. Raises InputError for terms
+    At expiry, or with zero volatility, spot or strike, the discounted intrinsic value of the forward. NaN where a term
+    is unknown, infinite or negative (spot, strike, time, volatility), where spot and strike are both zero, and where no
+    double holds the answer; never infinite. One number where all terms are single numbers. Raises InputError for terms
     that are no numbers, shapes that do not go together and rights that are neither call nor put.
     Source: Merton (1973); Hull, chapter on stock indices and currencies, equations for a known yield.
 
     >>> round(float(bsm_price(42, 40, 0.5, 0.10, 0.20, right="call")), 6)
     4.759422
     """
-    return _prices(terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right))
+    return _prices(terms(TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right))
 
 
 def bsm_greeks(
@@ -131,8 +108,10 @@ def bsm_greeks(
     """Raw sensitivities of ``bsm_price`` by name, per 1.0 and per year.
 
     delta (per 1.0 of spot), gamma (delta per 1.0 of spot), vega (per 1.0 of volatility), theta (per year that passes),
-    rho (per 1.0 of rate); and, computed when asked for by name, vanna (delta per 1.0 of volatility), volga (vega per
-    1.0 of volatility), charm (delta per year that passes: -d delta / d T).
+    rho (per 1.0 of rate); vanna (delta per 1.0 of volatility), volga (vega per 1.0 of volatility) and charm (delta per
+    year that passes: -d delta / d T). The last three are computed when somebody first looks at them (see ``Greeks``),
+    from a copy of the terms; with 16,384 options or more from the terms as they are then, so look before you change an
+    array in place.
     At the kink of the value (forward at the strike and no time or volatility left) delta and rho are the mean of both
     sides, and gamma, vanna, volga, charm, and theta at expiry, are NaN. Otherwise NaN and errors as in ``bsm_price``.
     Source: Hull, chapter on the Greek letters, with a yield; vanna, volga and charm by differentiation.
@@ -141,7 +120,7 @@ def bsm_greeks(
     >>> round(float(greeks["delta"]), 3), round(float(greeks["theta"]), 2), round(float(greeks["vanna"]), 3)
     (0.522, -4.31, 0.139)
     """
-    given = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    given = terms(TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
     return _greeks(given, FIRST_GREEKS, _run(_loops.greeks, given, len(FIRST_GREEKS)))
 
 
@@ -158,9 +137,9 @@ def bsm(
     """``bsm_greeks`` and, first among them, ``price``: both in one pass over the book.
 
     >>> list(bsm(42, 40, 0.5, 0.10, 0.20, right="call"))
-    ['price', 'delta', 'gamma', 'vega', 'theta', 'rho']
+    ['price', 'delta', 'gamma', 'vega', 'theta', 'rho', 'vanna', 'volga', 'charm']
     """
-    given = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    given = terms(TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
     names = ("price", *FIRST_GREEKS)
     return _greeks(given, names, _run(_loops.price_and_greeks, given, len(names)))
 
@@ -181,7 +160,7 @@ def black76_price(
     >>> round(float(black76_price(20, 20, 4 / 12, 0.09, 0.25, right="put")), 4)
     1.1166
     """
-    return _prices(terms(("forward", *_TERMS[1:]), (forward, strike, expiry_years, rate, rate, volatility), right))
+    return _prices(terms(("forward", *TERMS[1:]), (forward, strike, expiry_years, rate, rate, volatility), right))
 
 
 def black76_greeks(
@@ -201,9 +180,11 @@ def black76_greeks(
     >>> round(float(greeks["delta"]), 4), round(float(greeks["rho"]), 4)
     (-0.4573, -0.3722)
     """
-    given = terms(("forward", *_TERMS[1:]), (forward, strike, expiry_years, rate, rate, volatility), right)
+    given = terms(("forward", *TERMS[1:]), (forward, strike, expiry_years, rate, rate, volatility), right)
     price, *first = _run(_loops.price_and_greeks, given, 1 + len(FIRST_GREEKS))
-    first[-1] = -given.arrays[2] * price
+    with np.errstate(over="ignore"):
+        rho = -given.arrays[2] * price
+    first[-1] = np.where(np.isinf(rho), np.nan, rho)
     return _greeks(given, FIRST_GREEKS, first)
 
 
@@ -248,7 +229,7 @@ def implied(
     >>> implied([1.875, 0.5], 21, 20, 0.25, 0.10, right="call").to_dict()["reason"]
     ['found', 'the price is below the intrinsic value']
     """
-    given = terms(_QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
+    given = terms(QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
     volatility, reason = _solved(given)
     return ImpliedVolatility(given.like(volatility), given.like(reason))
 
@@ -268,7 +249,7 @@ def implied_volatility(
     >>> round(float(implied_volatility(1.875, 21, 20, 0.25, 0.10, right="call")), 6)
     0.234513
     """
-    given = terms(_QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
+    given = terms(QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
     return given.like(_solved(given)[0])
 
 
@@ -284,8 +265,9 @@ def _solved(given: Terms) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]
 
 
 def _run(kernel: Callable[..., None], given: Terms, answers: int) -> Sequence[npt.NDArray[np.float64]]:
-    """What the kernel fills: so many arrays (n,), rows of one block, which costs half as much as one array each."""
-    filled = tuple(np.empty((answers, given.sign.size)))
+    """What the kernel fills: so many arrays (n,), in blocks of three rows, which the system hands out most cheaply."""
+    blocks = (np.empty((min(BLOCK, answers - row), given.sign.size)) for row in range(0, answers, BLOCK))
+    filled = [row for block in blocks for row in block]
     _each(kernel, given.sign.size, (*given.arrays, given.sign, *filled))
     return filled
 
@@ -294,15 +276,19 @@ def _each(kernel: Callable[..., None], count: int, arrays: tuple[npt.NDArray[Any
     if count < 2 * CHUNK:
         kernel(*arrays)
     else:
-        in_parts(kernel, count, arrays)
+        in_parts(kernel, count, arrays, chunk=CHUNK)
 
 
 def _greeks(given: Terms, names: Sequence[str], found: Sequence[npt.NDArray[np.float64]]) -> Greeks:
-    return Greeks(dict(zip(names, map(given.like, found), strict=True)), partial(_cross_greeks, given))
+    """What was found by name; below KEPT options the terms of the greeks computed later are copied."""
+    few = given.sign.size < KEPT
+    kept = (np.concatenate(given.arrays), given.sign.copy()) if few else (None, given.sign)
+    return Greeks(dict(zip(names, map(given.like, found), strict=True)), partial(_cross_greeks, given, *kept))
 
 
-def _cross_greeks(given: Terms) -> dict[str, Values]:
-    found = _run(_loops.cross_greeks, given, len(CROSS_GREEKS))
+def _cross_greeks(given: Terms, kept: npt.NDArray[np.float64] | None, sign: npt.NDArray[np.int8]) -> dict[str, Values]:
+    arrays = given.arrays if kept is None else tuple(kept.reshape(len(given.arrays), -1))
+    found = _run(_loops.cross_greeks, given._replace(arrays=arrays, sign=sign), len(CROSS_GREEKS))
     return dict(zip(CROSS_GREEKS, map(given.like, found), strict=True))
 
 

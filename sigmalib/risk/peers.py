@@ -48,10 +48,9 @@ def compare_conventions(report: RiskReport, name: str) -> pd.DataFrame:
 def _var(report: RiskReport) -> list[Convention]:
     pnl = report.scenarios
 
-    def at(method: Method) -> float:
-        return tail.value_at_risk(pnl, 0.95, method)
+    def at(method: Method, ddof: int = 1) -> float:
+        return tail.value_at_risk(pnl, 0.95, method, ddof=ddof)
 
-    raw = _edgeworth_free(pnl)
     return [
         Convention("historical, inverse of the distribution", "Sigma, skfolio, Riskfolio-Lib", at("historical"),
                    "the k-th worst P&L, k = n x 5 % rounded up: a loss that did occur"),
@@ -61,19 +60,9 @@ def _var(report: RiskReport) -> list[Convention]:
                    "mean and deviation alone: blind to fat tails and to the curvature of options"),
         Convention("Cornish-Fisher, ddof 1", "Sigma beside it", at("cornish_fisher"),
                    "the normal quantile corrected for skew and kurtosis; unknown where that is not monotone"),
-        Convention("Cornish-Fisher, ddof 0", "PerformanceAnalytics (modified)", raw,
+        Convention("Cornish-Fisher, ddof 0", "PerformanceAnalytics (modified)", at("cornish_fisher", 0),
                    "the same with the population deviation"),
     ]  # fmt: skip
-
-
-def _edgeworth_free(pnl: pd.Series) -> float:
-    """Cornish-Fisher VaR at 95 % with the population deviation; NaN where ours is."""
-    ours = tail.value_at_risk(pnl, 0.95, "cornish_fisher")
-    if not len(pnl) or np.isnan(ours):
-        return float("nan")
-    outcomes = pnl.to_numpy(float)
-    mean, ratio = float(outcomes.mean()), float(outcomes.std(ddof=0) / outcomes.std(ddof=1))
-    return (ours + mean) * ratio - mean
 
 
 def _es(report: RiskReport) -> list[Convention]:

@@ -95,7 +95,7 @@ class RiskReport:
         """Delta-adjusted exposure netted by underlying, with beta and beta-weighted delta; see ``greeks.netted``."""
         names = [name for name in self.holdings["underlying"].unique() if name in self.market.returns]
         recent = self.market.returns.iloc[-BETA_WINDOW:]
-        betas = estimated_betas(recent[names], recent[[self.benchmark]])[self.benchmark]
+        betas = estimated_betas(recent[names], recent.reindex(columns=[self.benchmark]))[self.benchmark]
         return greeks.netted(self.greeks, self.holdings, betas)
 
     @cached_property
@@ -233,7 +233,7 @@ def assess(positions: pd.DataFrame, market: MarketView, *, past: Past | None = N
     holdings, pnl = valuation.holdings, simulation.pnl
     invested = holdings[holdings["kind"] != "CASH"]
     shares = pnl / (valuation.base or np.nan)
-    benchmark = market.returns[market.benchmark].reindex(pnl.index)
+    benchmark = market.returns.reindex(columns=[market.benchmark])[market.benchmark].reindex(pnl.index)
     beta = _beta(shares, benchmark, market.rates)
     return RiskReport(
         as_of=market.as_of,
@@ -255,7 +255,7 @@ def assess(positions: pd.DataFrame, market: MarketView, *, past: Past | None = N
         correlation=correlation.pairwise(simulation.moves[underlyings(holdings)]),
         missing=_missing(valuation, simulation, market),
         left_out=left_out,
-        notes=_notes(valuation, simulation, shares, beta, left_out),
+        notes=_notes(valuation, simulation, shares, beta, _lacking(benchmark, market), left_out),
         conventions=conventions(market, base_name=valuation.base_name, scenarios=len(pnl), window=WINDOW),
         fingerprint=market.fingerprint,
         market=market,
@@ -298,6 +298,13 @@ def _beta(shares: pd.Series, benchmark: pd.Series, rates: pd.Series) -> float:
     return performance.beta(known["book"], known["benchmark"], risk_free=free.dropna())
 
 
+def _lacking(benchmark: pd.Series, market: MarketView) -> str:
+    """What a beta lacks, as a part of a sentence."""
+    if benchmark.isna().all():
+        return f"the benchmark {market.benchmark} has no returns"
+    return "the risk-free rate is unknown" if np.isnan(market.rate()) else "too few returns or rates are known"
+
+
 def _missing(valuation: Valuation, simulation: Simulation, market: MarketView) -> pd.DataFrame:
     told = market.missing
     benchmark = told[(told["symbol"] == market.benchmark) & told["what"].isin(["price", "history"])]
@@ -321,7 +328,12 @@ def _unexposed(valuation: Valuation, market: MarketView) -> pd.DataFrame:
 
 
 def _notes(
-    valuation: Valuation, simulation: Simulation, shares: pd.Series, beta: float, left_out: pd.DataFrame
+    valuation: Valuation,
+    simulation: Simulation,
+    shares: pd.Series,
+    beta: float,
+    lacking: str,
+    left_out: pd.DataFrame,
 ) -> tuple[str, ...]:
     """What a reader should know before trusting the numbers."""
     holdings = valuation.holdings
@@ -345,7 +357,7 @@ def _notes(
             0 < tail.tail_observations(count, max(LEVELS)) < 1
         ),
         f"a day would have lost all of {valuation.base_name}, so the drawdown is unknown": (shares <= -1).any(),
-        "beta is unknown: the benchmark has no returns on these sessions": np.isnan(beta) and shares.notna().any(),
+        f"beta is unknown: {lacking} on these sessions": np.isnan(beta) and shares.notna().any(),
         f"{modelled} option(s) are marked by model, none of them by a quote of that day": modelled,
     }
     return tuple(sentence for sentence, holds in told.items() if holds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy.typing as npt
 import pandas as pd
 
+from sigmalib.core.levels import tail_share
 from sigmalib.risk.tails.backtest_results import VarBacktest
 from sigmalib.risk.tails.backtests import (
     backtest,
@@ -18,7 +19,7 @@ from sigmalib.risk.tails.backtests import (
 )
 from sigmalib.risk.tails.decomposition import component_es, component_var, incremental_var
 from sigmalib.risk.tails.methods import METHODS, Method, asked_for, measured
-from sigmalib.risk.tails.outcomes import Missing, outcomes_of, overlapping, tail_share
+from sigmalib.risk.tails.outcomes import Missing, outcomes_of, overlapping
 from sigmalib.risk.tails.sampling import monte_carlo_scenarios
 from sigmalib.risk.tails.scenario_components import (
     component_shortfall,

@@ -35,6 +35,15 @@ def nothing(why: str) -> hv.Div:
     return hv.Div(f"<p class='sigma-empty'>{escape(why)}</p>").opts(height=80)
 
 
+def largest(shown: int, count: int) -> str:
+    """The end of a title that says how many of the rows are shown; blank when all are.
+
+    >>> largest(15, 24), largest(3, 3)
+    (', 15 largest of 24', '')
+    """
+    return f", {shown} largest of {count}" if shown < count else ""
+
+
 def exposure_chart(data: RiskReport) -> hv.Bars | hv.Div:
     """Long, short, gross and net exposure in base currency, notional beside delta-adjusted."""
     if data.holdings.empty:
@@ -60,7 +69,8 @@ def group_chart(data: pd.DataFrame) -> hv.Overlay | hv.Div:
     label = str(data.index.name or "group")
     if not (data["gross"] > 0).any():
         return nothing(f"No exposure by {label}.")
-    shown = data[data["gross"] > 0].head(SHOWN).iloc[::-1].reset_index(names=label)
+    held = data[data["gross"] > 0]
+    shown = held.head(SHOWN).iloc[::-1].reset_index(names=label)
     hover = [(label.title(), f"@{label}"), ("Long", "@long{0,0}"), ("Short", "@short{0,0}"), ("Net", "@net{0,0}")]
 
     def drawn(kind: Any, side: str, **style: Any) -> hv.Element:
@@ -68,12 +78,12 @@ def group_chart(data: pd.DataFrame) -> hv.Overlay | hv.Div:
         return kind(shown[[label, *order]], label, order).opts(invert_axes=True, hover_tooltips=hover, **style)
 
     picture = (
-        drawn(hv.Bars, "long", color=theme.NAVY, bar_width=0.6, line_color=None)
-        * drawn(hv.Bars, "short", color=theme.AMBER, bar_width=0.6, line_color=None)
+        drawn(hv.Bars, "long", color=theme.LONG, bar_width=0.6, line_color=None)
+        * drawn(hv.Bars, "short", color=theme.SHORT, bar_width=0.6, line_color=None)
         * drawn(hv.Scatter, "net", color=theme.SLATE, size=9, line_color="white")
     )
     return picture.opts(
-        title=f"Notional exposure by {label}, net as a dot",
+        title=f"Notional exposure by {label}, net as a dot{largest(len(shown), len(held))}",
         xlabel="",
         ylabel="",
         xformatter=theme.MONEY,
@@ -104,7 +114,7 @@ def pnl_distribution(data: RiskReport) -> hv.Overlay | hv.Div:
         ylabel="sessions",
         xformatter=theme.MONEY,
         legend_position="top",
-        legend_cols=4,
+        hooks=[theme.tidy, theme.rows_of_two],
     )
 
 
@@ -147,10 +157,11 @@ def drawdown_chart(data: pd.DataFrame) -> hv.Area | hv.Div:
 def contribution_chart(data: RiskReport, key: groups.Key = "underlying") -> hv.Bars:
     """What each name (or other group) adds to the expected shortfall at 95 %; a hedge is negative."""
     parts = data.by(key)["es_contribution"]
-    shown = parts[parts != 0].sort_values(key=abs, ascending=False).head(SHOWN).sort_values()
-    frame = shown.rename_axis(key).reset_index().assign(colour=np.where(shown > 0, theme.AMBER, theme.TEAL))
+    known = parts[parts.fillna(0.0) != 0]
+    shown = known.sort_values(key=abs, ascending=False).head(SHOWN).sort_values()
+    frame = shown.rename_axis(key).reset_index().assign(colour=np.where(shown > 0, theme.ADDS, theme.HEDGES))
     return hv.Bars(frame, key, ["es_contribution", "colour"]).opts(
-        title=f"Part of ES 95 % by {key}",
+        title=f"Part of ES 95 % by {key}{largest(len(shown), len(known))}",
         color="colour",
         line_color=None,
         bar_width=0.6,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import holoviews as hv
 import numpy as np
 import pandas as pd
 from bokeh.models import NumeralTickFormatter
-from bokeh.models.annotations import ColorBar
+from bokeh.models.annotations import ColorBar, TeeHead, Whisker
 
 from sigmalib.risk.greeks import UNITS
 from sigmalib.risk.report import RiskReport
 from sigmalib.views import theme
-from sigmalib.views.charts import BINS, ROW, SHOWN, nothing
+from sigmalib.views.charts import BINS, ROW, SHOWN, largest, nothing
 
 theme.apply()
 
@@ -34,8 +35,10 @@ METHOD_TITLES = {
     "cornish_fisher": "Cornish-Fisher",
     "monte_carlo": "Monte Carlo",
 }
-ON_THE_PICTURE = ("historical", "volatility_filtered", "normal", "student_t", "cornish_fisher")
-TALL = 380  # of a picture with a legend
+COLOURS = (theme.NAVY, theme.AMBER, theme.TEAL, theme.VIOLET, theme.RED, theme.SKY)
+STROKES = dict(zip(METHOD_TITLES, product(("solid", "dashed"), COLOURS), strict=False))  # dash and colour by method
+TALL = 430  # of a picture with a legend
+WHISKERS = (("#ffffff", 5.0), ("#16202c", 1.5))  # a dark line, and below it a white one for pages and bars as dark
 WIDE = 1.96  # standard errors to each side of an exposure: 95 % of a normal
 
 
@@ -53,7 +56,7 @@ def factor_chart(data: RiskReport) -> hv.Overlay | hv.Div:
     shown = shown.assign(
         factor=[f"{titled(name)} ({proxy})" for name, proxy in zip(shown["factor"], shown["proxy"], strict=True)],
         error=WIDE * shown["standard_error"].fillna(0.0) / (data.valuation.base or np.nan),
-        colour=np.where(shown["of_base"] >= 0, theme.NAVY, theme.AMBER),
+        colour=np.where(shown["of_base"] >= 0, theme.LONG, theme.SHORT),
     )
     of_base = (f"of {data.valuation.base_name}", "@of_base{0.0%}")
     bars = hv.Bars(shown, "factor", ["of_base", "exposure", "colour"]).opts(
@@ -63,16 +66,20 @@ def factor_chart(data: RiskReport) -> hv.Overlay | hv.Div:
         invert_axes=True,
         hover_tooltips=[("Factor", "@factor"), ("Exposure", "@exposure{0,0}"), of_base],
     )
-    errors = hv.ErrorBars(shown, "factor", ["of_base", "error"]).opts(
-        line_color=theme.SLATE, line_width=1.5, upper_head=None, lower_head=None, invert_axes=True, tools=[]
-    )
-    return (bars * errors).opts(
+    errors = [
+        hv.ErrorBars(shown, "factor", ["of_base", "error"]).opts(
+            line_color=colour, line_width=width, invert_axes=True, tools=[]
+        )
+        for colour, width in WHISKERS
+    ]
+    return hv.Overlay([bars, *errors]).opts(
         title=f"Factors, share of {data.valuation.base_name}, 95 % interval",
         xlabel="",
         ylabel="",
         xformatter=theme.PERCENT,
         height=110 + ROW * len(shown),
         show_legend=False,
+        hooks=[theme.tidy, _on_top],
     )
 
 
@@ -83,7 +90,7 @@ def variance_chart(data: RiskReport) -> hv.Bars | hv.Div:
     if shares.empty:
         return nothing("No split of the variance: a name has no betas, or no factor has a fund.")
     frame = shares.rename("share").rename_axis("part").iloc[::-1].reset_index()
-    frame = frame.assign(part=frame["part"].map(titled), colour=np.where(frame["share"] > 0, theme.NAVY, theme.TEAL))
+    frame = frame.assign(part=frame["part"].map(titled), colour=np.where(frame["share"] > 0, theme.ADDS, theme.HEDGES))
     return hv.Bars(frame, "part", ["share", "colour"]).opts(
         title="Where the variance comes from",
         color="colour",
@@ -99,17 +106,18 @@ def variance_chart(data: RiskReport) -> hv.Bars | hv.Div:
 
 
 def stress_chart(data: RiskReport) -> hv.Bars | hv.Div:
-    """P&L of the book in each scenario that can be computed, in their order."""
+    """P&L of the book in each scenario that can be computed, in their order; the title counts the others."""
     table = data.stress.table
     shown = table[table["computable"]].iloc[::-1].reset_index()
     if shown.empty:
         return nothing("No scenario can be computed; the table says why.")
-    partial = shown["left_out"] > 0
-    colours = np.where(partial, theme.SLATE, np.where(shown["pnl"] >= 0, theme.TEAL, theme.RED))
+    partial, without = shown["left_out"] > 0, len(table) - len(shown)
+    told = f"\n{without} not computable, see the table" if without else ""
+    colours = np.where(partial, theme.SLATE, np.where(shown["pnl"] >= 0, theme.UP, theme.DOWN))
     shown = shown.assign(colour=colours, scenario=shown["scenario"].str.replace(", volatility ", ", vol. "))
     hover = [("Scenario", "@scenario"), ("P&L", "@pnl{0,0}"), (f"of {data.stress.base_name}", "@share{0.0%}")]
     return hv.Bars(shown, "scenario", ["pnl", "share", "reason", "colour"]).opts(
-        title=f"P&L by scenario{', grey in part' if partial.any() else ''}",
+        title=f"P&L by scenario{', grey in part' if partial.any() else ''}{told}",
         color="colour",
         line_color=None,
         bar_width=0.65,
@@ -123,7 +131,7 @@ def stress_chart(data: RiskReport) -> hv.Bars | hv.Div:
 
 
 def var_chart(data: RiskReport, level: float = 0.99) -> hv.Overlay | hv.Div:
-    """Histogram of a day's P&L with value at risk by several methods."""
+    """Histogram of a day's P&L with value at risk by every method that knows it."""
     if data.scenarios.empty or not data.scenarios.any():
         return nothing("No distribution: nothing is held that past moves of the market could change.")
     counts, edges = np.histogram(data.scenarios, bins=BINS)
@@ -133,9 +141,9 @@ def var_chart(data: RiskReport, level: float = 0.99) -> hv.Overlay | hv.Div:
     found = data.tail_methods["var"].xs(level, level="level")
     lines = [
         hv.Curve([(-found[method], 0), (-found[method], counts.max())], label=METHOD_TITLES[method]).opts(
-            color=colour, line_width=2, tools=[]
+            color=colour, line_dash=dash, line_width=2, tools=[]
         )
-        for method, colour in zip(ON_THE_PICTURE, theme.CYCLE, strict=False)
+        for method, (dash, colour) in STROKES.items()
         if not np.isnan(found[method])
     ]
     return hv.Overlay([histogram, *lines]).opts(
@@ -145,7 +153,7 @@ def var_chart(data: RiskReport, level: float = 0.99) -> hv.Overlay | hv.Div:
         xformatter=theme.MONEY,
         height=TALL,
         legend_position="top",
-        hooks=[theme.tidy, rows_of_two],
+        hooks=[theme.tidy, theme.rows_of_two],
     )
 
 
@@ -158,10 +166,10 @@ def greeks_chart(data: RiskReport, greek: str = "vega_point", key: Any = "underl
     ordered = known.sort_index(ascending=False) if key == "expiry" else known.sort_values(key=abs).tail(SHOWN)
     frame = ordered.rename("amount").rename_axis("group").reset_index()
     frame = frame.assign(
-        group=frame["group"].astype("str"), colour=np.where(frame["amount"] > 0, theme.NAVY, theme.AMBER)
+        group=frame["group"].astype("str"), colour=np.where(frame["amount"] > 0, theme.LONG, theme.SHORT)
     )
     return hv.Bars(frame, "group", ["amount", "colour"]).opts(
-        title=f"{GREEK_TITLES[greek]}, by {key}",
+        title=f"{GREEK_TITLES[greek]}\nby {key}{largest(len(frame), len(known))}",
         color="colour",
         line_color=None,
         bar_width=0.6,
@@ -193,9 +201,10 @@ def grid_chart(data: pd.Series, *, currency: str = "") -> hv.HeatMap | hv.Div:
             "pnl": cells["pnl"],
         }
     )
-    most = float(shown["pnl"].abs().max())
+    most, days = float(shown["pnl"].abs().max()), sorted(cells["days"].unique())
+    when = "at once" if days == [0] else f"after {', '.join(f'{day:g}' for day in days)} days"
     return hv.HeatMap(shown, ["spot", "volatility"], "pnl").opts(
-        title=f"P&L by spot and volatility{currency and f', {currency}'}",
+        title=f"P&L by spot and volatility{currency and f', {currency}'}\nall underlyings alike, {when}",
         cmap=theme.DIVERGING,
         clim=(-most, most),
         colorbar=True,
@@ -233,7 +242,7 @@ def backtest_chart(data: pd.DataFrame, level: float = 0.99) -> hv.Overlay | hv.D
         yformatter=theme.MONEY,
         height=TALL,
         legend_position="top",
-        hooks=[theme.tidy, rows_of_two],
+        hooks=[theme.tidy, theme.rows_of_two],
     )
 
 
@@ -243,7 +252,7 @@ def attribution_chart(data: pd.DataFrame) -> hv.Bars | hv.Div:
     if sums.empty:
         return nothing("No attribution: there are no two snapshots in a row.")
     frame = sums.iloc[::-1].rename("pnl").rename_axis("part").reset_index()
-    frame = frame.assign(part=frame["part"].map(titled), colour=np.where(frame["pnl"] >= 0, theme.TEAL, theme.RED))
+    frame = frame.assign(part=frame["part"].map(titled), colour=np.where(frame["pnl"] >= 0, theme.UP, theme.DOWN))
     return hv.Bars(frame, "part", ["pnl", "colour"]).opts(
         title=f"P&L by factor, {len(data)} sessions",
         color="colour",
@@ -258,14 +267,17 @@ def attribution_chart(data: pd.DataFrame) -> hv.Bars | hv.Div:
     )
 
 
+def _on_top(plot: Any, element: Any) -> None:
+    """Whiskers before the bars, and not behind them, with a cap at either end."""
+    for whisker in plot.state.select(Whisker):
+        colour, width = whisker.line_color, whisker.line_width
+        whisker.level = "overlay"
+        whisker.lower_head, whisker.upper_head = (
+            TeeHead(size=10, line_color=colour, line_width=width) for _ in ("lower", "upper")
+        )
+
+
 def _in_money(plot: Any, element: Any) -> None:
     """Thousands on the colour bar: as an option of the picture, HoloViews would hand it to the next one as well."""
     for bar in plot.state.select(ColorBar):
         bar.formatter = NumeralTickFormatter(format=theme.MONEY)
-
-
-def rows_of_two(plot: Any, element: Any) -> None:
-    """The legend in rows of two, as a phone has room for; HoloViews takes its columns for rows."""
-    for legend in plot.state.legend:
-        legend.orientation, legend.nrows, legend.ncols = "horizontal", "auto", 2
-        legend.label_text_font_size, legend.margin, legend.padding = "8.5pt", 0, 4

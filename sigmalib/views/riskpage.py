@@ -44,7 +44,7 @@ NUMBER_TITLES = {
 NUMBERS_BY_TITLE = {NUMBER_TITLES.get(name, name.capitalize()): name for name in NUMBERS}
 NO_BOOK, NO_FACTORS = "no book is open", "No factors: no fund has 60 returns up to this date."
 SEARCHING = "looking for the most plausible move that loses a tenth …"
-LEGEND = [theme.tidy, riskcharts.rows_of_two]
+LEGEND = [theme.tidy, theme.rows_of_two]
 View = Callable[["RiskViewer"], pn.viewable.Viewable]
 
 

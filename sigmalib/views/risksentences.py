@@ -12,6 +12,7 @@ from sigmalib.views.formats import number
 REJECTED = 0.05  # p-value below which a test says no
 YEAR = 250  # sessions below which the tests hardly ever say no
 RARE = 1e-4  # a probability below is told as such
+NOTHING_MOVES = "No stress: nothing is held that moves of the market could change."
 
 
 def variance_sentence(data: RiskReport) -> str:
@@ -30,7 +31,9 @@ def variance_sentence(data: RiskReport) -> str:
 
 
 def collinearity_sentence(data: RiskReport) -> str:
-    """What the variance inflation and the condition number of the factors say."""
+    """What the variance inflation and the condition number of the factors say; nothing without a name to have betas."""
+    if data.net.empty:
+        return ""
     told = data.bets.betas.verdict
     return f"{told[:1].upper()}{told[1:]}." if told else "No factor has a fund, so there are no betas."
 
@@ -132,5 +135,6 @@ def _basel(test: VarBacktest) -> str:
     said = test.basel
     if said.zone is None:
         return f"No Basel zone: {said.reason}."
-    multiplier = "" if math.isnan(said.multiplier) else f", multiplier {number(said.multiplier, 'ratio')}"
-    return f"Basel zone {said.zone}{multiplier}."
+    if math.isnan(said.multiplier):
+        return f"Basel zone {said.zone}. No multiplier: {said.reason}."
+    return f"Basel zone {said.zone}, multiplier {number(said.multiplier, 'ratio')}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -198,10 +198,14 @@ def approximations_table(data: RiskReport) -> Html:
 
 
 def components_table(data: RiskReport) -> Html:
-    """What each position adds to the ES of 95 %, the largest 15 either way, beside what it would lose alone."""
+    """What each position adds to the ES of 95 %, the largest 15 either way, beside what it would lose alone.
+
+    The others are one row below them, and the sum of all is the last.
+    """
     parts = data.components
     rows = data.holdings.loc[parts.index, ["symbol", "strategy", "market_value"]].join(parts)
-    rows = rows[rows["component"].fillna(0.0) != 0].sort_values("component", key=abs, ascending=False).head(LARGEST)
+    rows = rows[rows["component"].fillna(0.0) != 0].sort_values("component", key=abs, ascending=False)
+    top = rows.head(LARGEST).sort_values("component", ascending=False)
     spec = (
         Column("symbol", "Position"),
         Column("strategy", "Strategy"),
@@ -210,7 +214,7 @@ def components_table(data: RiskReport) -> Html:
         Column("percent", "of the whole", "percent"),
         Column("stand_alone", "Alone", "money"),
     )
-    return table_html(rows.sort_values("component", ascending=False), spec)
+    return table_html(_with_the_rest(top, rows, "symbol", ("market_value", "component", "percent")), spec)
 
 
 def tests_table(tests: Mapping[float, VarBacktest]) -> Html:
@@ -268,13 +272,14 @@ def reverse_table(found: ReverseStress, data: RiskReport) -> Html:
     if not found.reached:
         return Html("")
     cost = found.by_position.groupby(data.holdings["underlying"].reindex(found.by_position.index)).sum()
-    rows = pd.DataFrame({"move": found.moves, "pnl": cost.reindex(found.moves.index)}).sort_values("pnl").head(LARGEST)
+    rows = pd.DataFrame({"move": found.moves, "pnl": cost.reindex(found.moves.index)}).sort_values("pnl")
+    rows = rows.assign(name=rows.index.astype(object))
     spec = (
         Column("name", "Underlying"),
         Column("move", "Move", "percent"),
         Column("pnl", "P&L", "signed_money"),
     )
-    return table_html(rows.assign(name=rows.index), spec)
+    return table_html(_with_the_rest(rows.head(LARGEST), rows, "name", ("pnl",)), spec)
 
 
 def greeks_table(data: RiskReport, key: By = "underlying") -> Html:
@@ -319,6 +324,19 @@ def comparison_table(data: RiskReport, name: str) -> Html:
         Column("why", "Why"),
     )
     return table_html(_steady(data.compare_conventions(name)), spec)
+
+
+def _with_the_rest(top: pd.DataFrame, rows: pd.DataFrame, name: str, summed: Sequence[str]) -> pd.DataFrame:
+    """``top``, a row for all other ``rows`` where there are some, and one for the total, with sums of ``summed``."""
+    if rows.empty:
+        return top
+    rest = rows.loc[rows.index.difference(top.index)]
+    sums = [{name: f"{len(rest)} others" if len(rest) > 1 else "1 other"} | _sums(rest, summed)] if len(rest) else []
+    return pd.concat([top, pd.DataFrame([*sums, {name: "Total"} | _sums(rows, summed)])], ignore_index=True)
+
+
+def _sums(rows: pd.DataFrame, summed: Sequence[str]) -> dict[str, float]:
+    return {str(column): float(total) for column, total in rows[list(summed)].sum(min_count=1).items()}
 
 
 def _doubts(data: RiskReport, name: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+import numpy as np
 import pandas as pd
 
 from sigmalib.core.errors import InputError
@@ -17,7 +18,11 @@ from sigmalib.views import risktables as drawn
 from sigmalib.views.tables import GROUP_TABLE, Column, Html, figures, table_html
 
 Block = pd.DataFrame | str
-BOOKS = (*GROUP_TABLE, Column("es_contribution", "Part of ES 95 %", "money"))
+BOOKS = (
+    *(replace(column, title="Value with cash") if column.name == "market_value" else column for column in GROUP_TABLE),
+    Column("es_contribution", "Part of ES 95 %", "money"),
+)
+TOGETHER = "Together, netted"  # the last row: the whole, in which options and hedges cancel across books
 SHARE_LOST = 0.1  # of the base, in the reverse stress
 
 
@@ -42,12 +47,17 @@ class Section:
 
 
 def chosen(names: list[str], data: RiskReport, past: Past) -> list[str]:
-    """The sections asked for, or by default all that this book has something for; InputError for one unknown."""
+    """The sections asked for, or by default all that this book has something for.
+
+    Raises InputError for one unknown, and for the books of a report on one book only.
+    """
     for name in names:
         if name not in SECTIONS:
             near = get_close_matches(name, SECTIONS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"they are {', '.join(SECTIONS)}"
             raise InputError(f"--only {name} is no section of the report; {hint}")
+    if "books" in names and "book" not in data.holdings:
+        raise InputError("--only books: this is one book only; write a+b for several as one netted book")
     empty = {"backtest": not past.tests, "volatility": not data.surfaces, "books": "book" not in data.holdings}
     usual = [name for name, section in SECTIONS.items() if section.usual and not empty.get(name, False)]
     return list(dict.fromkeys(names)) or usual
@@ -72,7 +82,11 @@ def _headline(data: RiskReport, past: Past) -> Iterator[pd.DataFrame | Html | st
 
 
 def _books(data: RiskReport, past: Past) -> Iterator[pd.DataFrame | Html | str]:
-    yield table_html(data.by("book"), BOOKS, label="Book")
+    parts = data.by("book")
+    whole = parts.sum(min_count=1)
+    for name, total in data.exposure.to_dict().items():
+        whole[name] = total if np.isfinite(total) else np.nan
+    yield table_html(pd.concat([parts, whole.to_frame(TOGETHER).T]), BOOKS, label="Book")
 
 
 def _greeks(data: RiskReport, past: Past) -> Iterator[pd.DataFrame | Html | str]:
@@ -102,7 +116,7 @@ def _tail(data: RiskReport, past: Past) -> Iterator[pd.DataFrame | Html | str]:
 
 
 def _stress(data: RiskReport, past: Past) -> Iterator[pd.DataFrame | Html | str]:
-    yield drawn.stress_table(data)
+    yield told.NOTHING_MOVES if data.net.empty else drawn.stress_table(data)
 
 
 def _reverse(data: RiskReport, past: Past) -> Iterator[pd.DataFrame | Html | str]:

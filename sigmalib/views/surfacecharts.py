@@ -57,7 +57,7 @@ def smile_chart(data: VolatilitySurface, chain: pd.DataFrame, expiry: Any = None
         axiswise=True,
         yformatter=theme.PERCENT,
         legend_position="top",
-        legend_cols=3,
+        hooks=[theme.tidy, theme.rows_of_two],
     )
 
 
@@ -124,7 +124,7 @@ def term_chart(data: VolatilitySurface) -> hv.Overlay:
         ylabel="",
         yformatter=theme.PERCENT,
         legend_position="top",
-        legend_cols=3,
+        hooks=[theme.tidy, theme.rows_of_two],
     )
 
 

@@ -2,11 +2,15 @@
 
 Colours are of middle brightness: each has a contrast of about 3:1 or more on white and on near-black, so that one
 picture can stand on a light and on a dark page. ``UP`` and ``DOWN`` stay apart for readers who confuse red and green.
+
+One rule of signs for all pictures: a gain is ``UP`` and a loss ``DOWN``; an exposure above zero is ``LONG`` and one
+below it ``SHORT``; what adds to a risk is ``ADDS`` and what takes from it ``HEDGES``.
 """
 
 from __future__ import annotations
 
 import re
+import textwrap
 from itertools import chain
 from typing import Any
 
@@ -26,10 +30,13 @@ NAVY, TEAL, AMBER, RED = "#3b74bd", "#12909b", "#c9841a", "#cf4a3c"
 VIOLET, SLATE, SKY = "#8a63b8", "#7a8699", "#4f9bd9"
 INK, LINES = "#747e8e", "#8b95a5"
 UP, DOWN = TEAL, RED
+LONG, SHORT = NAVY, AMBER
+ADDS, HEDGES = NAVY, TEAL
 CYCLE = [NAVY, AMBER, TEAL, VIOLET, RED, SKY, SLATE]
 MONEY, PERCENT = "0,0", "0.0%"  # for `xformatter`, `yformatter`, `@column{…}`
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 HEIGHT = 320
+TITLE = 44  # letters of a title in one line, as a phone has room for
 
 BANDS = ("Area", "Spread")  # one shape each: a hover would find no row; lay a Curve over it
 BARS = ("Bars", "Histogram")
@@ -72,7 +79,12 @@ def apply_to_hvplot() -> None:
 
 
 def tidy(plot: Any, element: Any) -> None:
-    """Write thousands, days and decimals as people do, on axes and hovers that name no format (a HoloViews hook)."""
+    """Write thousands, days and decimals as people do, on axes and hovers that name no format (a HoloViews hook).
+
+    A title that a phone would cut off goes on in the next line.
+    """
+    if plot.state.title is not None and plot.state.title.text:
+        plot.state.title.text = "\n".join(map(_wrapped, plot.state.title.text.splitlines()))
     for axis in chain(plot.state.xaxis, plot.state.yaxis):
         axis.formatter, axis.major_label_policy = _axis_format(axis.formatter), NoOverlap()
         if isinstance(axis, CategoricalAxis):  # the theme of a dark page would leave these black
@@ -80,6 +92,21 @@ def tidy(plot: Any, element: Any) -> None:
     for tool in plot.state.select(HoverTool):
         if isinstance(tool.tooltips, list):
             tool.tooltips = [(label, _hover_format(text, tool, plot.state)) for label, text in tool.tooltips]
+
+
+def rows_of_two(plot: Any, element: Any) -> None:
+    """The legend in rows of two, as a phone has room for; HoloViews takes its columns for rows."""
+    for legend in plot.state.legend:
+        legend.orientation, legend.nrows, legend.ncols = "horizontal", "auto", 2
+        legend.label_text_font_size, legend.margin, legend.padding = "8.5pt", 0, 4
+
+
+def _wrapped(line: str) -> str:
+    """A line in lines that a phone has room for, broken at a comma where there is one, else between words."""
+    comma = line.rfind(", ", 0, TITLE)
+    if len(line) <= TITLE or comma < 0:
+        return textwrap.fill(line, TITLE)
+    return f"{line[: comma + 1]}\n{_wrapped(line[comma + 2 :])}"
 
 
 def _axis_format(formatter: Any) -> Any:

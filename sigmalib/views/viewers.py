@@ -15,7 +15,7 @@ import param
 from sigmalib.core.errors import SigmaError
 from sigmalib.views import charts, tables
 from sigmalib.views.cards import MEASURES, cards_html, headline_cards
-from sigmalib.views.page import PLAIN, STRETCH, PageViewer, html, nothing, or_error_card, plot, tabs, told
+from sigmalib.views.page import PLAIN, STRETCH, PageViewer, html, link_to, nothing, or_error_card, plot, tabs, told
 from sigmalib.views.widgets import table
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class PortfolioViewer(PageViewer):
     @param.depends("book", "as_of", watch=True)
     def _reopen(self) -> None:
         try:
-            opened, trouble = self._open_book(self.book, self.as_of), ""
+            opened, trouble = self._open_book(str(self.book), self.as_of), ""
         except Exception as error:  # or the page would go on showing the book before
             if not isinstance(error, SigmaError):
                 log.exception("the book %r could not be opened", self.book)
@@ -82,7 +82,8 @@ class PortfolioViewer(PageViewer):
         told += [f"{len(doubts)} doubt(s) about the prices."] if doubts else []
         lead = escape(" ".join([*told, self.stale]))
         opened = " open" if len(report.missing) or doubts or any(MOVED in note for note in report.notes) else ""
-        inside = f"{_listed(doubts)}{tables.remarks(report)}"
+        data = link_to("data", book=self.book, as_of=self.as_of)
+        inside = f"{_listed(doubts, data)}{tables.remarks(report)}"
         return html(f"<details class='sigma-banner'{opened}><summary>{lead}</summary>{inside}</details>")
 
     @param.depends("opened", "measure")
@@ -174,7 +175,7 @@ class PortfolioViewer(PageViewer):
         )
 
 
-def _listed(doubts: Sequence[str]) -> str:
-    """The sentences as a list with a link to the page that shows more; blank without any."""
+def _listed(doubts: Sequence[str], page: str) -> str:
+    """The sentences as a list with a link to the ``page`` that shows more; blank without any."""
     items = "</li><li>".join(map(escape, doubts))
-    return f"<ul class='sigma-notes'><li>{items} <a href='data'>See the data.</a></li></ul>" if doubts else ""
+    return f"<ul class='sigma-notes'><li>{items} <a href='{page}'>See the data.</a></li></ul>" if doubts else ""

@@ -97,6 +97,7 @@ def test_there_is_at_least_one_core():
     assert compiled.cores() >= 1
 
 
+@pytest.mark.slow
 def test_a_kept_loop_is_made_anew_when_any_module_of_its_folder_changed(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -117,3 +118,24 @@ def test_a_kept_loop_is_made_anew_when_any_module_of_its_folder_changed(tmp_path
 def test_division_by_zero_is_infinite_and_unknown_values_keep_their_meaning(tmp_path):
     (tmp_path / "sums.py").write_text(DIVIDE, encoding="utf-8")
     assert printed("from sums import over; print(over(1.0, 0.0), over(float('nan'), 1.0))", tmp_path) == ["inf", "-1.0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_makes_threads_of_its_own():
+    code = (
+        "import os, signal, numpy as np\n"
+        "from sigmalib.core import compiled\n"
+        "compiled.cores = lambda: 2\n"
+        "rows = np.zeros(100_000)\n"
+        "def fill(part): part[:] = 1.0\n"
+        "compiled.in_parts(fill, rows.size, [rows])\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    signal.alarm(20)\n"
+        "    rows[:] = 0.0\n"
+        "    compiled.in_parts(fill, rows.size, [rows])\n"
+        "    os._exit(0 if rows.all() else 1)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["0"]

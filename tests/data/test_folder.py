@@ -270,7 +270,7 @@ def test_what_is_missing_says_what_there_is(tmp_path: Path) -> None:
     missing = written(tmp_path, prices=LONG).bars(["ABD", "ABC"], date(2024, 2, 28), MARCH[1]).missing
     assert missing.to_numpy().tolist() == [
         ["ABC", "history", f"not all of ABC from 2024-02-28 to 2024-03-05; {tmp_path} has 2024-03-01 to 2024-03-05"],
-        ["ABD", "price", f"no file in {tmp_path} has ABD; it has 2 symbols, such as ABC; read: 1 file(s)"],
+        ["ABD", "price", f"no file in {tmp_path} has ABD; did you mean ABC? It has 2 symbols; read: 1 file(s)"],
     ]
 
 

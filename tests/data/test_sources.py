@@ -13,7 +13,19 @@ from sigmalib.core.errors import InputError
 from sigmalib.core.frames import ACTIONS, BARS, PROFILES, QUOTES, check, missing
 from sigmalib.core.times import Interval, sessions
 from sigmalib.data.manners import Health, Limits, Manners
-from sigmalib.data.sources import REGISTER, Answer, FromBars, Opening, Option, Source, Traits, open_source, source_class
+from sigmalib.data.sources import (
+    REGISTER,
+    Answer,
+    FromBars,
+    Opening,
+    Option,
+    Source,
+    Traits,
+    open_source,
+    required_variables,
+    similar,
+    source_class,
+)
 
 WEEK = date(2024, 3, 4), date(2024, 3, 8)
 KEY = "k3y-of-the-firm"
@@ -116,3 +128,13 @@ def test_a_setting_that_is_absent_unknown_or_wrong_is_refused(
 def test_the_options_of_an_opening_are_not_shown(tmp_path: Path) -> None:
     opening = Opening({"key": KEY}, tmp_path, Manners("mine", Limits(per_minute=60)))
     assert KEY not in repr(opening)
+
+
+def test_a_slip_is_asked_after_by_the_nearest_symbol() -> None:
+    assert similar("APPL", ["MSFT", "AAPL"]) == "did you mean AAPL?"
+    assert similar("XYZ", ["MSFT", "AAPL"]) == similar("APPL", []) == ""
+
+
+def test_the_variables_that_a_source_cannot_do_without_are_told() -> None:
+    assert required_variables("files") == ["SIGMA_FILES_PATH"]
+    assert required_variables("sample") == []

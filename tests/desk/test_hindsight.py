@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,20 @@ from sigmalib.desk.book import import_book, open_book
 from sigmalib.desk.hindsight import hindsight
 from sigmalib.desk.nightly import snapshot
 from sigmalib.desk.world import World
-from tests.worlds import book_file
+from tests.worlds import book_file, world_in
 
+pytestmark = pytest.mark.slow  # 25 snapshots
 ROWS = ("CASH,10000,1,2022-01-03,,", "AAPL,100,150,2022-03-01,,", "KO,-50,60,2022-03-01,,")
 
 
-@pytest.fixture
-def mine(world: World, tmp_path: Path) -> World:
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world with one book and 25 snapshots of it."""
-    import_book(book_file(tmp_path, *ROWS), name="mine", world=world)
-    snapshot("mine", start="2022-11-21", end="2022-12-27", world=world)
-    return world
+    folder = tmp_path_factory.mktemp("hindsight")
+    with world_in(folder) as world:
+        import_book(book_file(folder, *ROWS), name="mine", world=world)
+        snapshot("mine", start="2022-11-21", end="2022-12-27", world=world)
+        yield world
 
 
 def test_value_at_risk_is_tested_against_the_profit_of_the_session_after(mine: World) -> None:

@@ -336,11 +336,12 @@ def test_an_evening_without_the_vendor_keeps_its_snapshots_and_fails(
     assert told[1] == "mine: 1 new, 0 unchanged, 0 revised"
 
 
+@pytest.mark.slow
 def test_a_range_of_snapshots_says_what_each_day_says(live: World, tmp_path: Path) -> None:
     rows = ("AAPL,100,200,2024-01-10,,", "AAPL240920C00200000,1,12,2024-01-10,,", "CASH,1000,1,2024-01-10,,")
     import_book(book_file(tmp_path, *rows), name="mine", world=live)
     fetch_books(["mine"], world=live)
-    days = ("2024-03-04", "2024-03-05", "2024-05-10", "2024-06-28")
+    days = ("2024-03-04", "2024-03-05", "2024-03-15", "2024-03-22")
     for day in days:
         snapshot("mine", start=day, end=day, world=live)
     counts = snapshot("mine", start=days[0], end=days[-1], world=live)
@@ -378,4 +379,15 @@ def test_rows_that_are_all_quarantined_can_be_looked_at(tmp_path: Path) -> None:
     assert (done.rows, done.quarantined) == (0, 5)
     checked = check_data(["MSFT"], source="yahoo", world=made)
     assert (len(checked.quarantined), set(checked.findings["severity"])) == (5, {"bad"})
+    made.store.close()
+
+
+def test_minutes_of_files_are_asked_for_up_to_their_last_day(tmp_path: Path) -> None:
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    (folder / "minutes.csv").write_text("time,symbol,close\n2024-03-01T10:00:00-05:00,ABC,10\n")
+    home = new_workspace(tmp_path / "sigma")
+    made = open_world({"SIGMA_HOME": str(home), "SIGMA_SOURCE": "files", "SIGMA_FILES_PATH": str(folder)})
+    done = fetch_data(["abc"], interval="1m", world=made)
+    assert (done.start.isoformat(), done.rows) == ("2024-02-23", 1)
     made.store.close()

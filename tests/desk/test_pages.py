@@ -94,3 +94,17 @@ def test_new_and_revised_history_is_shown(mine: World) -> None:
 def test_a_book_that_is_not_there_is_named(mine: World) -> None:
     with pytest.raises(InputError, match="there is no book 'yours'"):
         pages.cached_book("yours", LAST)
+
+
+def test_books_joined_by_a_plus_sign_open_as_one_and_change_with_each_part(mine: World, tmp_path: Path) -> None:
+    import_book(book_file(tmp_path, "KO,-2,60,2022-01-03,,"), name="hedge", world=mine)
+    both = pages.cached_book("mine + hedge", LAST)
+    assert both.positions["quantity"].sum() == 103
+    assert pages.cached_book("mine+hedge", LAST) is both
+    import_book(book_file(tmp_path, "KO,-3,60,2022-01-03,,"), name="hedge", world=mine)
+    assert pages.cached_book("mine+hedge", LAST).positions["quantity"].sum() == 102
+
+
+def test_a_part_that_is_not_there_is_named(mine: World) -> None:
+    with pytest.raises(InputError, match="there is no book 'yours'"):
+        pages.cached_book("mine+yours", LAST)

@@ -102,3 +102,12 @@ def test_the_report_under_scenarios_has_them_in_place_of_the_standard_ones(
     assert list(under.report.to_dict()["stress"]) == ["Cola falls", "2008 again"]
     assert "2008: Lehman" in opened.report.stress.table.index
     assert under.report.tails is opened.report.tails
+
+
+def test_a_book_is_put_through_one_scenario_or_text_as_well(opened: Book) -> None:
+    one = Scenario("Mine", market=-0.05)
+    text = '[[scenario]]\nname = "Mine"\nmarket = -0.05\n'
+    found = [stress_book(opened, given).table["pnl"].tolist() for given in (one, [one], text)]
+    assert found[0] == found[1] == found[2]
+    with pytest.raises(InputError, match="one or more Scenario values"):
+        stress_book(opened, [])

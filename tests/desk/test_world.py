@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sigmalib.core.errors import InputError, WorkspaceError
+from sigmalib.core.errors import DataUnavailable, InputError, WorkspaceError
 from sigmalib.desk.book import import_book
 from sigmalib.desk.world import HISTORY, World, open_world
-from tests.worlds import book_file, world_in
+from tests.worlds import book_file, new_workspace, world_in
 
 ROWS = ("CASH,100,1,2022-01-03,,", "KO,5,60,2022-01-03,,", "SPX230317P03700000,1,148,2022-08-01,,")
 
@@ -88,3 +88,38 @@ def test_two_worlds_on_one_workspace_see_the_same_books(world: World, tmp_path: 
     import_book(book_file(tmp_path, *ROWS), name="mine", world=world)
     with world_in(tmp_path) as other:
         assert other.store.books()["name"].tolist() == ["mine"]
+
+
+def files_world(tmp_path: Path, **more: str) -> World:
+    return open_world({"SIGMA_HOME": str(new_workspace(tmp_path / "sigma")), "SIGMA_SOURCE": "files", **more})
+
+
+def test_a_folder_says_for_itself_which_rate_and_whether_short_interest_it_has(tmp_path: Path) -> None:
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    (folder / "columns.toml").write_text('[options]\nrate_symbol = "US3M"\n')
+    (folder / "short_interest.csv").write_text("settled,symbol,days_to_cover\n2024-05-31,ABC,2\n")
+    made = files_world(tmp_path, SIGMA_FILES_PATH=str(folder))
+    for traits in (made.source.traits, made.traits(), made.traits("files")):
+        assert (traits.rate_symbol, traits.short_interest) == ("US3M", True)
+    assert made.traits("yahoo").rate_symbol == "^IRX"
+    made.store.close()
+
+
+def test_a_source_that_lacks_a_setting_is_read_with_what_is_known_of_its_kind(tmp_path: Path) -> None:
+    made = files_world(tmp_path)
+    assert made.source.traits.rate_symbol == ""
+    assert made.listed().empty
+    made.store.close()
+
+
+def test_a_folder_that_is_not_there_is_named_when_the_world_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"SIGMA_FILES_PATH is .* which is no folder"):
+        files_world(tmp_path, SIGMA_FILES_PATH=str(tmp_path / "gone"))
+
+
+def test_a_vendor_is_told_with_the_setting_of_another_benchmark(tmp_path: Path) -> None:
+    made = open_world({"SIGMA_HOME": str(new_workspace(tmp_path / "sigma")), "SIGMA_SOURCE": "yahoo"})
+    with pytest.raises(DataUnavailable, match=r"run `sigma data fetch SPY`.*; or set SIGMA_BENCHMARK to another"):
+        made.known_range()
+    made.store.close()

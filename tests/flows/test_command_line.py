@@ -149,6 +149,8 @@ def test_risk_shows_the_sections_asked_for(balanced: RunSigma) -> None:
         (("--only", "strss"), "--only strss is no section of the report; did you mean stress?"),
         (("--only", "tail", "--json"), "leave out --only"),
         (("--only", "backtest"), "make them with `sigma snapshot balanced --from DATE`"),
+        (("--only", "books"), "one book only; write a+b"),
+        (("--only", "tail", "--scenarios", "absent.toml"), "--scenarios is for the section stress"),
         (("--scenarios", "absent.toml"), "absent.toml is not a file of scenarios"),
     ],
 )

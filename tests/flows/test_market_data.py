@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from sigmalib.core.times import sessions
+from sigmalib.desk.world import open_world
 from tests.commands import CLEAN, SIGMA, Environment, RunSigma, strict_json
 from tests.polygon import KEY, dividend, polygon_server, split
 from tests.serving import polygon_process
@@ -22,6 +24,7 @@ START, END = "2024-03-04", "2024-03-08"
 FAST = {"SIGMA_POLYGON_PER_MINUTE": "60000", "SIGMA_POLYGON_BURST": "100", "SIGMA_POLYGON_KEY": KEY}
 ORIGIN = ["known_at", "fetch_id"]
 HEADER = "ticker,quantity,entry_price,entry_date\n"
+SHORTS = {"AAPL": 0.01, "MSFT": 0.02, "KO": 0.06}  # fractions of the float
 
 
 @pytest.fixture
@@ -49,6 +52,7 @@ def record(home: Path) -> pd.DataFrame:
     return rows.sort_values(["symbol", "session"], ignore_index=True)
 
 
+@pytest.mark.slow
 def test_a_second_fetch_of_a_full_range_makes_no_request(tmp_path, run_sigma, polygon):
     given = environment(tmp_path, polygon.base)
     first = fetch(run_sigma, given, "AAPL", "MSFT")
@@ -170,3 +174,77 @@ def test_an_evening_with_yahoo_ends_in_a_risk_report_that_needs_no_network(tmp_p
     assert {"AAPL", "MSFT", "SPY", "^IRX", "^VIX"} <= {row["symbol"] for row in status["symbols"]}
     assert all(row["last"] == "2024-06-28" for row in status["symbols"])
     assert status["fetches"][0]["state"] == "done"
+
+
+@pytest.fixture
+def folder(sigma: RunSigma, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A firm's folder of closes, with a rate and short interest; it is the source of ``sigma``, and has no SPY."""
+    place, days = tmp_path / "prices", sessions("2021-10-01", "2024-06-28")
+    place.mkdir()
+    names = ("AAPL", "MSFT", "KO", "SPX", "VTV", "MTUM")
+    table = pd.DataFrame({name: walk(days, 100.0, seed=at)["close"] for at, name in enumerate(names)})
+    table.assign(US3M=5.25).to_csv(place / "closes.csv", index_label="date")
+    (place / "columns.toml").write_text('[options]\nrate_symbol = "us3m"\nadjusted = true\n')
+    shorts = "".join(f"2024-05-31,{name},{share}\n" for name, share in SHORTS.items())
+    (place / "short_interest.csv").write_text(f"settled,symbol,percent_of_float\n{shorts}")
+    monkeypatch.setenv("SIGMA_SOURCE", "files")
+    monkeypatch.setenv("SIGMA_FILES_PATH", str(place))
+    return place
+
+
+def book_of(tmp_path: Path, *rows: str) -> Path:
+    path = tmp_path / "mine.csv"
+    path.write_text(HEADER + "\n".join([*rows, ""]))
+    return path
+
+
+def test_a_folder_of_files_ends_in_a_report_with_rate_beta_factors_and_short_interest(
+    sigma: RunSigma, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGMA_BENCHMARK", "SPX")
+    rows = ("AAPL,100,90,2024-01-10", "MSFT,50,90,2024-01-10", "KO,-30,90,2024-01-10", "CASH,5000,1,2024-01-10")
+    sigma("book", "import", book_of(tmp_path, *rows), "--book", "mine")
+    assert sigma("data", "fetch", "--book", "mine").returncode == 0
+    held = strict_json(sigma("data", "status", "--json").stdout)["symbols"]
+    assert {row["symbol"] for row in held} == {"AAPL", "KO", "MSFT", "MTUM", "SPX", "US3M", "VTV"}
+    told = strict_json(sigma("risk", "mine", "--json").stdout)
+    assert (told["benchmark"], told["as_of"], told["scenarios"]) == ("SPX", "2024-06-28", 500)
+    assert told["missing"] == []
+    world = open_world()
+    assert world.market(world.store.positions("mine"), world.as_of()).rates.unique().tolist() == [0.0525]
+    world.store.close()
+    assert math.isfinite(told["beta"])
+    exposures = told["factors"]["exposures"]
+    assert all(math.isfinite(exposures[name]) for name in ("market", "value", "momentum"))
+    shares = pd.Series(SHORTS)
+    last = pd.read_csv(folder / "closes.csv").iloc[-1][list(SHORTS)].astype(float)
+    scores = (shares - shares.mean()) / shares.std(ddof=0)
+    expected = (last * scores * pd.Series({"AAPL": 100, "MSFT": 50, "KO": -30})).sum()
+    assert exposures["short_interest"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_folder_without_the_benchmark_says_what_it_has_and_which_setting_names_another(
+    sigma: RunSigma, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sigma("book", "import", book_of(tmp_path, "AAPL,100,90,2024-01-10"), "--book", "mine")
+    refused = sigma("risk", "mine")
+    assert refused.returncode == 1
+    assert "it has AAPL, KO, MSFT, MTUM, SPX and 2 more: set SIGMA_BENCHMARK to one that it has" in refused.stderr
+    monkeypatch.setenv("SIGMA_BENCHMARK", "SPX")
+    assert "it has some: run `sigma data fetch SPX`" in sigma("risk", "mine").stderr
+    (folder / "closes.csv").unlink()
+    assert "it has no prices yet: add those of SPX" in sigma("risk", "mine").stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_a_start_all_that_the_files_have_is_fetched(sigma: RunSigma) -> None:
+    done = strict_json(sigma("data", "fetch", "us3m", "--json").stdout)
+    assert (done["start"], done["rows"]) == ("2021-10-01", len(sessions("2021-10-01", "2024-06-28")))
+    early = strict_json(sigma("data", "fetch", "US3M", "--end", "2021-09-15", "--json").stdout)
+    assert (early["rows"], early["missing"][0]["symbol"]) == (0, "US3M")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_mistyped_ticker_is_asked_after(sigma: RunSigma, tmp_path: Path) -> None:
+    sigma("book", "import", book_of(tmp_path, "APPL,100,90,2024-01-10"), "--book", "mine")
+    assert "has APPL; did you mean AAPL?" in sigma("data", "fetch", "--book", "mine").stdout

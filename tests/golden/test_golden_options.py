@@ -169,3 +169,21 @@ def test_implied_volatilities_are_right_to_a_few_roundings(truth):
     errors = np.abs(found - volatility)[asked] / rounding[asked]
     assert asked.sum() > 100
     assert errors.max() < 4, f"largest of {asked.sum()} errors: {errors.max():.1f} roundings"
+
+
+def test_prices_and_volatilities_near_the_money_with_hardly_any_time_keep_their_digits():
+    """Deviations of 1e-5 to 1e-2 within six of the strike: the ratio of spot and strike must not be rounded first."""
+    rng = np.random.default_rng(61)
+    spot, years = rng.uniform(20, 400, 200), 10.0 ** rng.uniform(-3, 0, 200)
+    deviation = 10.0 ** rng.uniform(-5, -2, 200)
+    strike = spot * np.exp(rng.uniform(0, 6, 200) * deviation)
+    volatility = deviation / np.sqrt(years)
+    with localcontext() as context:
+        context.prec = 110
+        rows = zip(spot.tolist(), strike.tolist(), years.tolist(), volatility.tolist(), strict=True)
+        price = [float(exact(s, k, t, 0.0, v, 0.0, 1)["price"]) for s, k, t, v in rows]
+    ours = bsm_price(spot, strike, years, 0.0, volatility, right="call"), price
+    found = implied_volatility(price, spot, strike, years, 0.0, right="call"), volatility
+    worst = [float(np.abs(a / np.asarray(b) - 1).max() / EPSILON) for a, b in (ours, found)]
+    assert worst[0] < 1_200, f"largest relative errors of prices and volatilities: {worst} roundings"
+    assert worst[1] < 20, f"largest relative errors of prices and volatilities: {worst} roundings"

@@ -115,7 +115,8 @@ def test_implied_volatility_gives_the_volatility_back(moneyness, years, rate, vo
 def test_no_garbage_makes_a_wrong_price(terms, right):
     spot, strike, years, rate, carry, volatility = terms
     found = bsm(spot, strike, years, rate, volatility, dividend_yield=carry, right=right)
-    senseless = not all(map(np.isfinite, terms)) or spot < 0 or strike <= 0 or years < 0 or volatility < 0
+    senseless = not all(map(np.isfinite, terms)) or spot < 0 or strike < 0 or years < 0 or volatility < 0
+    assert not any(np.isinf(found[name]) for name in NAMES)
     if senseless:
         assert all(np.isnan(found[name]) for name in NAMES)
     elif np.isfinite(found["price"]):

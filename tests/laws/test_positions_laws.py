@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,6 +110,7 @@ def test_trades_and_their_reverses_in_one_list_are_the_identity(positions, wante
     pd.testing.assert_frame_equal(proforma.apply(positions, wanted + back, as_of=AS_OF), positions, check_exact=True)
 
 
+@pytest.mark.slow
 @law
 @given(one_currency_each, trades)
 def test_a_trade_and_a_later_reverse_leave_every_net_quantity(positions, one):
@@ -120,6 +122,7 @@ def test_a_trade_and_a_later_reverse_leave_every_net_quantity(positions, one):
     assert (change.abs() <= 1e-12 * scale).all()
 
 
+@pytest.mark.slow
 @law
 @given(one_currency_each, st.integers(1, 1000), prices)
 def test_a_lot_opened_and_closed_again_leaves_the_same_rows(positions, quantity, price):
@@ -132,6 +135,7 @@ def test_a_lot_opened_and_closed_again_leaves_the_same_rows(positions, quantity,
     assert len(there) == len(positions) + 1
 
 
+@pytest.mark.slow
 @law
 @given(one_currency_each, st.lists(trades, max_size=4))
 def test_one_list_of_trades_changes_each_net_quantity_by_their_sum(positions, wanted):

@@ -26,11 +26,12 @@ from sigmalib.risk.bets import FactorBets, factor_bets
 from sigmalib.risk.conventions import conventions
 from sigmalib.risk.marks import chain_of, mark, surface_of
 from sigmalib.risk.report import RiskReport, assess
+from sigmalib.risk.scenario.reach import unreached
 from sigmalib.risk.scenario.reverse import reverse_stress
 from sigmalib.risk.scenario.scenarios import Scenario
 from sigmalib.risk.scenario.shocks import shock_of
 from sigmalib.risk.simulation import simulate
-from sigmalib.risk.stress import stress
+from sigmalib.risk.stress import revalue, stress
 from tests.markets import book, market
 
 OPTION = "AAA230317C00100000"
@@ -103,6 +104,8 @@ TAKES_A_VIEW: dict[Callable[..., Any], Callable[[MarketView], Any]] = {
         ).pnl
     ),
     stress: lambda seen: stress(CRASH, reported(seen).holdings, reported(seen).marks, seen).table,
+    revalue: lambda seen: revalue(reported(seen).holdings, reported(seen).marks, CRASH, market=seen),
+    unreached: lambda seen: unreached(Scenario("s", sectors={"Enrgy": -0.1}), reported(seen).holdings, seen),
     shock_of: lambda seen: shock_of(CRASH, ["AAA", "BBB"], ["USD"], seen).spot,
     reverse_stress: lambda seen: reverse_stress(100.0, stocks(seen), reported(seen).marks, seen).moves,
     factor_bets: lambda seen: json_text(bets_of(reported(seen)).to_dict()),

@@ -78,6 +78,25 @@ def test_what_is_chosen_stands_in_the_address_and_opens_from_it(server, watched_
     watched_page.wait_for_url("**book=*high_net_worth*", timeout=20_000)
 
 
+@pytest.mark.parametrize("bad", ["tab=Nope", "as_of=junk"])
+def test_one_bad_value_in_the_address_leaves_the_book_asked_for(server, watched_page, bad):
+    opened(watched_page, f"{server.address}/risk?book=long_short")
+    value = watched_page.locator(".sigma-card .value").first.inner_text()
+    opened(watched_page, f"{server.address}/risk?book=long_short&{bad}")
+    assert watched_page.locator(".sigma-card .value").first.inner_text() == value
+    expect(watched_page.get_by_text("which is not there").first).to_contain_text(bad, timeout=10_000)
+    assert "book=long_short" in watched_page.url
+
+
+def test_two_books_open_as_one_and_the_links_keep_them(server, watched_page):
+    opened(watched_page, f"{server.address}/risk?book=balanced%2Blong_short&as_of=2022-12-20")
+    expect(watched_page.get_by_role("combobox").first).to_contain_text("balanced+long_short")
+    for name in ("Data", "Portfolio"):
+        watched_page.locator(".sigma-pages a").filter(has_text=name).click()
+        watched_page.wait_for_url(f"**/{name.lower()}?book=balanced%2Blong_short&as_of=2022-12-20*", timeout=30_000)
+    expect(watched_page.get_by_role("combobox").first).to_contain_text("balanced+long_short", timeout=30_000)
+
+
 def test_greeks_are_summed_as_chosen(server, watched_page):
     opened(watched_page, f"{server.address}/risk?book=long_short&tab=Greeks")
     watched_page.get_by_role("button", name="Expiry").click()

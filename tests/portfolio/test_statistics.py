@@ -219,3 +219,45 @@ def test_importing_performance_loads_neither_the_compiler_nor_scipy():
     code = "import sys, sigmalib.portfolio.performance; print(*{name.partition('.')[0] for name in sys.modules})"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"numba", "scipy"} & set(ran.stdout.split()) == set()
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [(pd.bdate_range("2024-01-01", periods=60), 252), (pd.date_range("2024-01-01", periods=60), 365),
+     (pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin"), 365),
+     (pd.date_range("2024-01-05", periods=60, freq="W-FRI"), 52),
+     (pd.date_range("2024-01-31", periods=60, freq="ME"), 12),
+     (pd.date_range("2024-01-31", periods=60, freq="BME"), 12), (pd.date_range("2010-03-31", periods=60, freq="QE"), 4),
+     (pd.date_range("1950-12-31", periods=60, freq="YE"), 1), (pd.RangeIndex(60), 252)],
+)  # fmt: skip
+def test_periods_a_year_are_those_of_the_dates_and_told(dates: pd.Index, expected: int) -> None:
+    table = PANEL.iloc[:60, :3].set_axis(dates)
+    found = statistics(table)
+    assert found.attrs["periods_per_year"] == expected
+    pd.testing.assert_frame_equal(found, statistics(table, periods_per_year=expected))
+    alone = performance.sharpe_ratio(table["A1"], periods_per_year=expected)
+    assert found.loc["A1", "sharpe"] == pytest.approx(alone, rel=1e-12)
+    assert statistics(table, periods_per_year=7).attrs["periods_per_year"] == 7
+
+
+def test_periods_without_enough_dates_are_sessions() -> None:
+    assert statistics([0.01, -0.02, 0.03]).attrs["periods_per_year"] == 252
+    assert statistics(PANEL.iloc[:1]).attrs["periods_per_year"] == 252
+    assert statistics(PANEL.iloc[:60].drop(index=DAYS[30:33])).attrs["periods_per_year"] == 252
+
+
+def test_dates_out_of_order_are_refused() -> None:
+    for backwards in (PANEL.iloc[::-1], PANEL["A0"].iloc[::-1]):
+        with pytest.raises(InputError, match=r"`returns` must be in order of time.*sort it first"):
+            statistics(backwards)
+    for ratio in (performance.sharpe_ratio, performance.max_drawdown, performance.cumulative_return):
+        with pytest.raises(InputError, match="in order of time"):
+            ratio(PANEL["A0"].iloc[::-1])
+    with pytest.raises(InputError, match="in order of time"):
+        performance.rolling_statistics(PANEL.iloc[::-1], None, 20)
+    unsorted = MARKET.iloc[::-1]
+    assert statistics(PANEL, benchmark=unsorted)["beta"].equals(statistics(PANEL, benchmark=MARKET)["beta"])
+
+
+def test_a_level_of_single_precision_is_the_level_that_was_written() -> None:
+    pd.testing.assert_frame_equal(statistics(PANEL.iloc[:20], level=np.float32(0.95)), statistics(PANEL.iloc[:20]))

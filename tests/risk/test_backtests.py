@@ -207,3 +207,18 @@ def test_a_right_model_is_rejected_as_often_as_the_test_says():
         [kupiec_test(int(x), 1000, level=0.95).p_value < 0.05 for x in random.binomial(1000, 0.05, 2000)]
     )
     assert 0.03 < rejected < 0.07
+
+
+def test_a_backtest_has_a_zone_at_99_percent_only_and_a_multiplier_of_250_sessions_only():
+    def light(sessions, level):
+        return backtest(pd.Series(np.where(np.arange(sessions) < 7, -2.0, 0.0)), 1.0, level).basel
+
+    assert (light(250, 0.99).zone, light(250, 0.99).multiplier, light(250, 0.99).reason) == ("yellow", 3.65, "")
+    other, short = light(250, 0.95), light(249, 0.99)
+    assert other.zone is None
+    assert math.isnan(other.multiplier)
+    assert "99 % only" in other.reason
+    assert short.zone == "yellow"
+    assert math.isnan(short.multiplier)
+    assert "250 sessions, these are 249" in short.reason
+    assert light(100, 0.95).zone is None

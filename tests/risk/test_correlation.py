@@ -125,7 +125,7 @@ def test_pairs_need_their_overlap():
 
 def test_clusters_are_named_by_sector_then_tag_and_ordered_by_exposure():
     clusters = found().clusters
-    assert clusters["name"].tolist() == ["Technology: MSFT, NVDA, +1", "oil: XOM, CVX", "GLD"]
+    assert clusters["name"].tolist() == ["Technology: MSFT, NVDA, +1", "oil: XOM, CVX", "alone: GLD"]
     assert clusters["members"].iloc[0] == ("MSFT", "NVDA", "AAPL")
     assert clusters["exposure"].tolist() == [60.0, 20.0, 20.0]
     assert clusters["average_correlation"].iloc[0] > 0.85
@@ -237,3 +237,22 @@ def test_everything_travels_as_plain_values():
 def test_settings_without_meaning_are_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("sectors", "name"),
+    [
+        (("Technology", "Technology", "Technology"), "Technology: A, B, +1"),
+        (("Technology", "Technology", "Energy"), "Technology: A, B, +1"),
+        (("Technology", "Energy", "Health"), "mixed: A, B, +1"),
+        (("Technology", "Index", "Funds"), "mixed: A, B, +1"),
+        (("Technology", "Index", "Technology"), "mostly Technology: A, B, +1"),
+        (("Funds", "Funds", "Index"), "Funds: A, B, +1"),
+        (("Technology", "(none)", "(none)"), "Technology: A, B, +1"),
+    ],
+)
+def test_a_cluster_has_the_sector_that_most_of_its_members_share(sectors, name):
+    moves = np.random.default_rng(2).normal(size=200)
+    returns = pd.DataFrame(dict.fromkeys("ABC", moves))
+    given = dict(zip("ABC", sectors, strict=True))
+    assert correlations(returns, sectors=given).clusters["name"].tolist() == [name]

@@ -67,16 +67,40 @@ def test_a_name_may_stand_twice():
     assert found["component"]["A"].sum() == pytest.approx(whole["component"]["A"], rel=1e-12)
 
 
-def test_the_result_is_a_mapping_an_array_and_a_table():
+def test_whole_numbers_are_labels_when_both_sides_have_the_same():
+    exposures, covariance = pd.Series([1.0, 2.0], index=[1, 0]), pd.DataFrame([[1.0, 0.0], [0.0, 4.0]])
+    named = component_var(exposures.set_axis(["b", "a"]), covariance.set_axis(["a", "b"]).set_axis(["a", "b"], axis=1))
+    for given in (exposures, exposures[[0, 1]], exposures.to_dict()):
+        found = component_var(given, covariance)
+        assert found["component"].loc[[1, 0]].tolist() == pytest.approx(named.component.tolist(), rel=1e-15)
+    shifted = covariance.loc[[1, 0], [1, 0]]
+    assert component_var(exposures.reset_index(drop=True), shifted)["component"].to_dict() != found.component.to_dict()
+    assert component_var([1.0, 2.0], shifted).component.tolist() == pytest.approx(named.component.tolist(), rel=1e-15)
+    added = incremental_var(exposures, pd.Series([0.0, 1.0]), covariance)
+    assert added.after == pytest.approx(component_var({0: 2.0, 1: 2.0}, covariance).total, rel=1e-15)
+    assert incremental_var([1.0, 2.0], [1.0, 0.0], shifted).after == pytest.approx(added.after, rel=1e-15)
+    by_label = scenario_component_es(pd.DataFrame([[-3.0, -1.0], [1.0, 2.0]]), 0.9, exposures=exposures)
+    assert by_label["exposure"].tolist() == [2.0, 1.0]
+    with_means = component_var(exposures, covariance, mean=pd.Series([0.5, 0.0]))
+    assert with_means.total == pytest.approx(named.total - 1.0, rel=1e-14)
+
+
+def test_the_result_is_its_components_by_position_and_a_table_by_column():
     found = component_var(BOOK, COVARIANCE)
-    assert list(found) == found.keys() == ["exposure", "marginal", "component", "percent", "stand_alone"]
+    assert list(found) == found["component"].tolist() == np.asarray(found).tolist()
+    assert np.sum(found) == sum(found) == pytest.approx(found.total)
+    assert np.max(found) == max(found)
+    assert [found[name] for name in "ABC"] == list(found)
+    assert found["percent"].sum() == pytest.approx(1.0)
+    assert list(found[["marginal", "component"]]) == ["marginal", "component"]
+    with pytest.raises(InputError, match="no column or position 'D'; the columns are exposure"):
+        found["D"]
     assert np.asarray(found).sum() == found.sum() == pytest.approx(found.total)
     assert len(found) == 3
     assert "stand_alone" in found._repr_html_()
     told = found.to_dict()
     assert told["benefit"] == told["undiversified"] - told["total"] > 0
     assert [row["position"] for row in told["positions"]] == list("ABC")
-    assert dict(found)["percent"].sum() == pytest.approx(1.0)
 
 
 def test_one_position_given_as_plain_numbers():

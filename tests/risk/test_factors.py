@@ -536,3 +536,27 @@ def test_betas_on_fama_and_french_factors_equal_statsmodels() -> None:
     right = oracle(returns.loc[days, "MSFT"] - french.loc[days, "rf"].astype(float), factors.loc[days])
     assert furthest(found.betas.loc["MSFT"], right.params[1:]) < 1e-10
     assert 0.8 < found.betas["mkt_rf"].median() < 1.2
+
+
+def test_attribution_takes_exposures_as_a_mapping_or_one_number_a_factor() -> None:
+    _, factors = made(sessions=10, factors=2)
+    held = {"F0": 10.0, "F1": -5.0}
+    money = factors @ pd.Series(held)
+    for given in (held, {"F1": -5.0, "F0": 10.0}, [10.0, -5.0], np.array([10.0, -5.0]), pd.Series([10.0, -5.0])):
+        found = factor_attribution(money, given, factors)
+        assert furthest(found["F1"], -5.0 * factors["F1"]) < 1e-12
+        assert furthest(found["unattributed"], 0.0) < 1e-12
+    assert furthest(factor_attribution(2 * factors["F0"], 2.0, factors[["F0"]])["unattributed"], 0.0) < 1e-12
+    with pytest.raises(InputError, match="exposures"):
+        factor_attribution(money, [1.0, 2.0, 3.0], factors)
+
+
+def test_a_factors_own_fund_is_no_extreme_name() -> None:
+    draws = np.random.default_rng(4).normal(0, 0.01, (300, 14))
+    days = pd.bdate_range("2022-01-03", periods=300)
+    factors = pd.DataFrame({"market": draws[:, 0], "value": 0.0001 * draws[:, 1]}, index=days)
+    names = {f"N{n}": 0.9 * draws[:, 0] + 0.0001 * draws[:, 1] * n + 0.001 * draws[:, n] for n in range(2, 14)}
+    returns = pd.DataFrame(names, index=days).assign(FUND=factors["value"])
+    flagged = factor_betas(returns, factors).extreme
+    assert "FUND" not in set(flagged["asset"])
+    assert "N13" in set(flagged["asset"])

@@ -41,6 +41,14 @@ def test_a_group_that_one_side_lacks_counts_as_nothing_there():
     assert table.loc["BBB", "before"] == 0
 
 
+def test_an_unknown_exposure_stays_unknown_and_is_not_nothing():
+    view = market()
+    view.closes.loc[view.closes.index[-1], "BBB"] = np.nan
+    table = compare(assess(book(STOCKS[0]), view), assess(book(*STOCKS), view)).by("underlying")
+    assert np.isnan(table.loc["BBB", "after"])
+    assert table.loc["BBB", "before"] == 0
+
+
 def test_two_dates_are_compared_with_a_note():
     view = market()
     impact = compare(assess(book(*STOCKS), view.until("2022-12-20")), assess(book(*STOCKS), view))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,12 +35,50 @@ def test_a_right_may_be_a_name_a_sign_or_a_truth(right):
     assert terms(("strike",), (np.array([1.0, 2.0]),), right).sign.tolist() == [1, -1]
 
 
-@pytest.mark.parametrize("right", [[None, "put"], [np.nan, -1.0], pd.Series(["x", "put"]).where([False, True])])
+UNKNOWN = [
+    [None, "put"],
+    [np.nan, -1.0],
+    [None, False],
+    [None, -1],
+    [pd.NA, "put"],
+    np.ma.array(["x", "put"], mask=[True, False]),
+    np.ma.array([5, -1], mask=[True, False]),
+    pd.Series(["x", "put"]).where([False, True]),
+    pd.Series([None, "put"], dtype=object),
+    pd.Series([None, "put"], dtype="string"),
+    pd.Series([None, "put"], dtype="category"),
+    pd.Series([None, False], dtype="boolean"),
+    pd.Series([None, False], dtype=object),
+    pd.Series([None, -1], dtype="Int64"),
+    pd.Series([None, -1], dtype="Float64"),
+    pd.array([None, False], dtype="boolean"),
+    pd.Index([None, "put"]),
+]
+
+
+@pytest.mark.parametrize("right", UNKNOWN, ids=lambda right: f"{type(right).__name__} {getattr(right, 'dtype', '')}")
 def test_an_unknown_right_is_not_refused(right):
     assert signs(right).tolist() == [0, -1]
 
 
-@pytest.mark.parametrize("right", ["c", ["call", "C"], 0, 2, [1, 0], [0.5, 1.0], "", b"call", ["callx"], np.int8([3])])
+@pytest.mark.parametrize(
+    "right",
+    [
+        "c",
+        ["call", "C"],
+        0,
+        2,
+        [1, 0],
+        [0.5, 1.0],
+        "",
+        b"call",
+        ["callx"],
+        np.int8([3]),
+        [None, 0],
+        [None, "c"],
+        [object()],
+    ],
+)
 def test_a_wrong_right_is_refused(right):
     with pytest.raises(InputError, match="`right` must be 'call' or 'put', was"):
         signs(right)
@@ -73,6 +113,43 @@ def test_strided_reversed_and_unknown_numbers_are_understood():
 def test_what_is_no_number_is_refused_by_name(value):
     with pytest.raises(InputError, match="`strike` must be numbers"):
         terms(("spot", "strike"), (1.0, value), "call")
+
+
+MOMENTS = [
+    np.timedelta64(30, "D"),
+    np.array([30], dtype="m8[D]"),
+    [np.timedelta64(30, "D")],
+    np.array([np.timedelta64(30, "D"), None], dtype=object),
+    timedelta(days=30),
+    pd.Timedelta("30D"),
+    [pd.Timedelta("30D")],
+    pd.Series(pd.to_timedelta([30], unit="D")),
+    pd.to_timedelta([30], unit="D"),
+    np.datetime64("2026-01-02"),
+    pd.Timestamp("2026-01-02"),
+    pd.Series(pd.to_datetime(["2026-01-02"], utc=True)),
+    pd.Series(pd.to_datetime(["2026-01-02"])),
+]
+
+
+@pytest.mark.parametrize("value", MOMENTS, ids=lambda value: type(value).__name__)
+def test_durations_and_dates_are_refused_with_what_to_pass(value):
+    with pytest.raises(InputError, match=r"`expiry_years` must be numbers, was (.|\n)*times as a number of years"):
+        terms(("spot", "expiry_years"), (1.0, value), "call")
+
+
+@pytest.mark.parametrize("mask", [[False, True, False], True])
+@pytest.mark.parametrize("kind", [float, int, np.float32])
+def test_what_is_masked_is_unknown(kind, mask):
+    value = np.ma.array([1, 2, 3], mask=mask, dtype=kind)
+    expected = np.where(mask, np.nan, [1.0, 2.0, 3.0])
+    assert np.array_equal(terms(("spot",), (value,), "call").arrays[0], expected, equal_nan=True)
+    assert np.isnan(terms(("spot",), (np.ma.masked,), "call").arrays[0]).all()
+
+
+def test_missing_numbers_of_pandas_own_arrays_are_unknown():
+    for value in (pd.array([1, None], dtype="Int64"), pd.Index([1, None], dtype="Float64")):
+        assert np.array_equal(terms(("spot",), (value,), "call").arrays[0], [1.0, np.nan], equal_nan=True)
 
 
 def test_shapes_and_indexes_that_do_not_go_together_are_refused():

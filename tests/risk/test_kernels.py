@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 
@@ -66,6 +67,19 @@ def test_the_logarithm_of_a_ratio_needs_no_double_for_the_ratio():
     assert (np.abs(out[1, 6:] - known[6:]) <= 4 * ULP * (np.abs(usual) + np.abs(np.log(y[6:])))).all()
     assert np.allclose(out[1, :3], [known[0], known[1], 0.0], rtol=1e-15, atol=0)
     assert np.allclose(out[1, 3:6], [-(2.0**-52), -math.log(3), 2.0**-52], rtol=1e-13)
+
+
+def test_the_logarithm_of_a_ratio_near_one_has_all_its_digits():
+    rng = np.random.default_rng(3)
+    y = 10.0 ** rng.uniform(-5, 5, 3_000)
+    x = y * np.exp(rng.choice([-1, 1], y.size) * 10.0 ** rng.uniform(-15, 0, y.size))
+    out = np.empty((2, x.size))
+    logarithms(x, y, out)
+    with localcontext() as context:
+        context.prec = 50
+        known = [float((Decimal(a) / Decimal(b)).ln()) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    error = (np.abs(out[1] - known) / np.maximum(np.abs(known), 1e-300)).max() / ULP
+    assert error < 4, f"largest error: {error:.1f} halves of a last digit"
 
 
 def test_the_normal_distribution_agrees_with_scipy_into_its_tails():

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +15,9 @@ import pytest
 from sigmalib.core.errors import InputError
 from sigmalib.risk.options import (
     REASONS,
+    Greeks,
+    american_greeks,
+    american_price,
     black76_greeks,
     black76_price,
     bsm,
@@ -75,6 +84,44 @@ def test_gamma_at_the_kink_is_unknown_and_zero_beside_it():
     assert greeks["vega"].tolist() == [0, 0]
 
 
+def test_theta_at_the_kink_is_unknown_without_time_and_volatility():
+    assert np.isnan(bsm_greeks(100, 100, 0, 0.05, 0, right="call")["theta"])
+    assert bsm_greeks(100, 90, 0, 0.05, 0, right="call")["theta"] == pytest.approx(-4.5, rel=1e-15)
+
+
+@pytest.mark.parametrize("years", [1e-300, 5e-324, 1e-100])
+def test_an_option_of_next_to_no_time_has_the_greeks_of_its_formulas(years):
+    greeks, root, height = bsm_greeks(100, 100, years, 0.0, 0.2, right="call"), np.sqrt(years), 0.3989422804014327
+    expected = {"gamma": height / (100 * 0.2 * root), "vega": 100 * height * root, "delta": 0.5}
+    expected |= {"theta": -100 * height * 0.1 / root, "vanna": height * 0.5 * root}
+    for name, value in expected.items():
+        assert greeks[name] == pytest.approx(value, rel=1e-13), name
+
+
+def test_an_option_clamped_to_no_deviation_is_at_its_limit_in_everything():
+    beside = bsm(100, 100, [1e-305, 1.0], [0.05, 1e-305], [1e-200, 1e-310], right="call")
+    for name in ("gamma", "vega", "vanna", "volga"):
+        assert beside[name].tolist() == [0, 0], name
+    assert beside["delta"].tolist() == [1, 1]
+    assert beside["theta"][0] == pytest.approx(-5.0, rel=1e-15)
+
+
+def test_a_result_that_no_double_holds_is_unknown():
+    assert np.isnan(bsm_greeks(100, 90, 0, 0.0, 0.2, dividend_yield=1.7e308, right="call")["theta"])
+    assert np.isnan(bsm_greeks(100, 1.7e308, 2.4, 0.0, 0.2, right="put")["rho"])
+    assert np.isnan(black76_greeks(100, 1.7e308, 2.4, 0.0, 0.2, right="put")["rho"])
+
+
+def test_a_strike_of_nothing_leaves_the_stock_to_the_call():
+    call, put = (bsm(100, [0, 5e-324], 1, 0.05, 0.2, dividend_yield=0.03, right=right) for right in ("call", "put"))
+    assert call["price"] == pytest.approx(100 * np.exp(-0.03), rel=1e-15)
+    assert call["delta"] == pytest.approx(np.exp(-0.03), rel=1e-15)
+    assert call["theta"] == pytest.approx(3 * np.exp(-0.03), rel=1e-15)
+    assert max(abs(call[name]).max() for name in ("gamma", "vega", "rho", "vanna", "volga")) < 1e-300
+    assert max(abs(put[name]).max() for name in ("price", *ALL)) < 1e-300
+    assert np.isnan(bsm_price(0, 0, 1, 0.05, 0.2, right="call"))
+
+
 @pytest.mark.parametrize("field", ["spot", "strike", "expiry_years", "volatility"])
 def test_negative_terms_give_an_unknown_price(field):
     assert np.isnan(bsm_price(**POINT | {field: -1.0}, right="call"))
@@ -91,15 +138,80 @@ def test_a_negative_rate_makes_a_put_worth_more_than_its_strike():
     assert 100 < bsm_price(1e-6, 100, 10, -0.03, 0.2, right="put") <= 100 * np.exp(0.3)
 
 
-def test_the_greeks_are_a_mapping_and_the_second_order_joins_when_asked():
-    greeks = bsm_greeks(**POINT, right="call")
-    assert list(greeks) == ALL[:5]
+WAYS: list[tuple[str, Callable[[Greeks], Any]]] = [
+    ("iterated", list),
+    ("backwards", lambda greeks: list(reversed(greeks))[::-1]),
+    ("keys", lambda greeks: list(greeks.keys())),
+    ("items", lambda greeks: [name for name, _ in greeks.items()]),
+    ("values", lambda greeks: list(dict(zip(ALL, greeks.values(), strict=True)))),
+    ("dict", lambda greeks: list(dict(greeks))),
+    ("unpacked", lambda greeks: list({**greeks})),
+    ("copy", lambda greeks: list(greeks.copy())),
+    ("copied", lambda greeks: list(copy.deepcopy(greeks))),
+    ("pickled", lambda greeks: list(pickle.loads(pickle.dumps(greeks)))),
+    ("joined", lambda greeks: list(greeks | {})),
+    ("joined from the right", lambda greeks: list({} | greeks)),
+    ("json", lambda greeks: list(json.loads(json.dumps(greeks)))),
+    ("shown", lambda greeks: [name for name in ALL if repr(name) in repr(greeks)]),
+    ("frame", lambda greeks: pd.DataFrame(greeks, index=[0]).columns.to_list()),
+    ("series", lambda greeks: pd.Series(greeks).index.to_list()),
+]
+
+
+@pytest.mark.parametrize(("way", "seen"), WAYS, ids=[way for way, _ in WAYS])
+def test_all_eight_greeks_are_seen_in_every_way_of_looking(way, seen):
+    assert seen(bsm_greeks(**POINT, right="call")) == ALL
+
+
+def test_the_greeks_count_and_compare_as_the_eight_they_are():
+    greeks, twin = bsm_greeks(**POINT, right="call"), bsm_greeks(**POINT, right="call")
     assert "vanna" in greeks
-    assert greeks.get("volga") == greeks["volga"]
-    assert list(greeks) == ALL
-    assert greeks.get("price") is None
+    assert (greeks.get("price"), greeks.get("price", 0.0)) == (None, 0.0)
+    assert len(bsm_greeks(**POINT, right="call")) == 8
+    assert greeks == twin
+    assert greeks != bsm_greeks(**POINT, right="put")
+    assert bsm_greeks(**POINT, right="call").get("volga") == greeks["volga"]
+    assert bsm_greeks(**POINT, right="call") == dict(greeks)
     with pytest.raises(KeyError, match="price"):
         greeks["price"]
+    with pytest.raises(KeyError, match="price"):
+        bsm_greeks(**POINT, right="call")["price"]
+
+
+def test_the_greeks_may_be_changed_like_any_dictionary():
+    greeks = bsm_greeks(**POINT, right="call")
+    assert greeks.pop("vanna") == bsm_greeks(**POINT, right="call")["vanna"]
+    assert "vanna" not in greeks
+    greeks["charm"] = 1.0
+    greeks.update(volga=2.0)
+    assert (greeks.setdefault("charm", 3.0), greeks["volga"], greeks.popitem()) == (1.0, 2.0, ("charm", 1.0))
+    del greeks["delta"]
+    assert list(greeks) == ["gamma", "vega", "theta", "rho", "volga"]
+    greeks.clear()
+    assert not greeks
+
+
+def test_the_greeks_computed_late_are_those_of_the_terms_as_they_were():
+    spot, sign = np.array([100.0, 90.0]), np.int8([1, -1])
+    known = bsm_greeks(spot.copy(), 95.0, 0.5, 0.03, 0.2, right=sign.copy())
+    greeks = bsm_greeks(spot, 95.0, 0.5, 0.03, 0.2, right=sign)
+    spot[:], sign[:] = 50.0, 1
+    assert all(np.array_equal(greeks[name], known[name]) for name in ALL)
+
+
+def test_single_terms_give_a_single_number():
+    point = POINT | {"right": "call"}
+    forward = {"forward": 100.0, **{name: value for name, value in point.items() if name != "spot"}}
+    quote = (9.0, 100, 95, 0.5, 0.03)
+    found = [bsm_price(**point), american_price(**point), black76_price(**forward), escrowed_spot(100, 0.0, [], 1)]
+    found += [*bsm(**point).values(), *american_greeks(**point).values(), *black76_greeks(**forward).values()]
+    found += [implied_volatility(*quote, right="call"), bsm_price(np.array(100.0), 95, 0.5, 0.03, 0.2, right="call")]
+    for value in found:
+        assert isinstance(value, float)
+        assert json.loads(json.dumps(value)) == value
+        assert hash(value) == hash(float(value))
+        assert round(value, 2) == round(float(value), 2)
+    assert json.dumps(implied(*quote, right="call").reason) == "0"
 
 
 def test_one_pass_gives_the_same_as_each_alone():
@@ -140,7 +252,10 @@ REFUSED = [
     (-1.0, {}, 1),
     (np.nan, {}, 1),
     (np.inf, {}, 1),
-    (5.0, {"strike": 0.0}, 1),
+    (5.0, {"strike": 0.0}, 3),
+    (110.0, {"strike": 0.0}, 4),
+    (5.0, {"strike": 0.0, "right": "put"}, 5),
+    (5.0, {"strike": 0.0, "spot": 0.0}, 1),
     (5.0, {"spot": np.nan}, 1),
     (5.0, {"spot": -100.0, "strike": -100.0}, 1),
     (5.0, {"expiry_years": -0.1}, 1),
@@ -153,6 +268,8 @@ REFUSED = [
     (111.0, {}, 5),
     (5.0, {"spot": 0.0}, 5),
     (1e-300, {"strike": 1e300}, 6),
+    (1.5971503e-301, {"spot": 63.18939747, "strike": 105.39335055, "expiry_years": 0.40548815}, 6),
+    (5e-324, {"spot": 1e-300, "strike": 1e-300}, 6),
 ]
 
 
@@ -236,7 +353,7 @@ def test_answers_have_the_callers_shape_and_index():
     assert isinstance(price, pd.Series)
     assert price.index is index
     greeks = bsm_greeks(100, strikes, 0.5, 0.02, 0.2, right="call")
-    assert pd.DataFrame(greeks).shape == (3, 5)
+    assert pd.DataFrame(greeks).shape == (3, 8)
     found = implied(price, 100, strikes, 0.5, 0.02, right=["call", "put", "call"])
     assert found.volatility.to_numpy() == pytest.approx([0.2] * 3)
     assert found.reason.to_list() == [0, 0, 0]
@@ -248,6 +365,17 @@ def test_answers_have_the_callers_shape_and_index():
 def test_a_right_that_is_neither_call_nor_put_is_refused():
     with pytest.raises(InputError, match="'call' or 'put', was 'c'"):
         bsm_price(1, 1, 1, 0, 0.2, right="c")
+
+
+def test_what_is_masked_or_missing_has_no_price():
+    masked = np.ma.array([100.0, 100.0], mask=[False, True])
+    missing = pd.Series([True, None], dtype="boolean")
+    for price in (
+        bsm_price(masked, 95, 0.5, 0.03, 0.2, right="call"),
+        bsm_price(100, 95, 0.5, 0.03, 0.2, right=missing).to_numpy(),
+        bsm_price(100, 95, 0.5, 0.03, 0.2, right=np.ma.array(["call", "x"], mask=[False, True])),
+    ):
+        assert np.isnan(price).tolist() == [False, True]
 
 
 def test_a_price_outside_the_bounds_has_no_volatility():

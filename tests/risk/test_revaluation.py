@@ -310,3 +310,22 @@ def test_the_loops_run_in_plain_python_with_the_same_numbers(tmp_path: Path) -> 
         "    assert abs(revalued(holdings, marks, moves).tail().component_es.sum()) > 0\n"
     )
     plain.run(code, tmp_path)
+
+
+def test_what_a_scenario_gains_does_not_depend_on_those_beside_it() -> None:
+    count = 12
+    symbols = [f"O{number}" for number in range(count)]
+    rights = ["put", "call"] * (count // 2)
+    holdings = pd.DataFrame({
+        "symbol": symbols, "kind": "LONG", "quantity": 10.0, "multiplier": 100.0, "fx": 1.0, "price": 5.0,
+        "currency": "USD", "underlying": "AAA", "right": rights,
+    })  # fmt: skip
+    marks = pd.DataFrame({
+        "right": rights, "style": "American", "spot": 100.0, "strike": np.linspace(80.0, 120.0, count),
+        "expiry_years": np.linspace(0.05, 1.5, count), "rate": 0.04, "dividend_yield": 0.02, "volatility": 0.25,
+    }, index=symbols)  # fmt: skip
+    alone = revalued(holdings, marks, Moves(pd.DataFrame({"AAA": [-0.1]}))).frame
+    points = np.array([0.0, 0.1, -0.05])
+    beside = revalued(holdings, marks, Moves(pd.DataFrame({"AAA": [-0.1, 0.1, 0.0]}), volatility_points=points)).frame
+    error = float((alone.iloc[0] - beside.iloc[0]).abs().max())
+    assert error < 1e-9, f"largest difference {error:.1e}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from sigmalib.core.errors import InputError
@@ -103,3 +105,14 @@ def test_the_standard_set_has_what_sigmasight_has() -> None:
     assert known["DAX +10 %"].factors == {"DAX": 0.10}
     starts = {scenario.start.year for scenario in known.values() if scenario.start}
     assert starts >= {1998, 2000, 2008, 2011, 2020, 2022}
+
+
+def test_numbers_of_any_library_are_numbers_and_kept_as_plain_ones() -> None:
+    case = Scenario(
+        "n", market=np.float32(-0.1), names={"BRK.B": np.float64(0.2)}, days=np.int64(5), rates=Fraction(1, 100)
+    )
+    assert case.to_dict() == {"name": "n", "market": -0.1, "names": {"BRK.B": 0.2}, "rates": 0.01, "days": 5.0}
+    assert {type(value) for value in (case.market, case.days, case.rates, *case.names.values())} == {float}
+    for wrong in (np.float32("nan"), np.bool_(True), True, "5", 1j):
+        with pytest.raises(InputError, match="`days` must be a number"):
+            Scenario("n", days=wrong)  # type: ignore[arg-type]

@@ -266,3 +266,50 @@ def test_a_reverse_stress_needs_a_covariance_and_a_book_that_can_be_revalued() -
 
 def test_the_as_of_of_the_book_is_that_of_the_market() -> None:
     assert world()[2].as_of == AS_OF
+
+
+def test_a_scenario_that_touches_nothing_says_so_and_what_was_meant() -> None:
+    cases = {
+        "touches nothing in the book: no holding in sector 'Enrgy'; did you mean 'Energy'?": {
+            "sectors": {"Enrgy": -0.1}
+        },
+        "touches nothing in the book: no holding in 'SPXX'; did you mean 'SPX'?": {"names": {"SPXX": -0.1}},
+        "touches nothing in the book: no holding in currency 'EUR'": {"fx": {"EUR": -0.1}},
+        "touches nothing in the book: it moves nothing": {},
+        "no holding in 'MSFT'": {"names": {"MSFT": -0.1, "SPX": -0.1}},
+        "": {"sectors": {"Energy": -0.1}, "volatility": 0.1},
+    }
+    table = ran(*(Scenario(str(number), **case) for number, case in enumerate(cases.values()))).table
+    assert table["reason"].tolist() == list(cases)
+    assert (table["pnl"] == 0.0).tolist() == [True] * 4 + [False] * 2
+    without = ran(
+        Scenario("v", volatility_points=0.1, days=5), Scenario("m", market=-0.1, volatility=0.1), positions=STOCKS
+    )
+    assert "no option that `volatility_points`, `days` could reprice" in without.table.loc["v", "reason"]
+    assert without.table.loc["m", "reason"] == ""
+    cash = ran(Scenario("m", market=-0.1), positions=book(("CASH", 10_000, 1.0, "2022-01-05")))
+    assert "no holding that moves with the market" in cash.table.loc["m", "reason"]
+
+
+def test_spot_moves_by_name_and_a_scenario_are_revalued_as_they_are() -> None:
+    holdings, marks, seen = world()
+    moves = {"SPX": -0.1, "BBB": 0.05}
+    want = revalue(holdings, marks, pd.DataFrame([moves]))
+    pd.testing.assert_frame_equal(revalue(holdings, marks, moves), want)
+    by_series = revalue(holdings, marks, pd.Series(moves, name="down"))
+    pd.testing.assert_frame_equal(by_series, want.set_axis(["down"]))
+    two = revalue(holdings, marks, {"SPX": [-0.1, 0.0], "BBB": [0.05, 0.0]})
+    assert two.iloc[0].tolist() == want.iloc[0].tolist()
+    direct = Scenario("direct", names={"SPX": -0.1}, volatility_points=0.1, rates=0.01, days=5, fx={"USD": 0.0})
+    table = stress([direct], holdings, marks, seen)
+    pd.testing.assert_frame_equal(revalue(holdings, marks, direct), table.by_position)
+    rates = Scenario("rates", rates=0.01)
+    pd.testing.assert_frame_equal(revalue(holdings, marks, rates), stress([rates], holdings, marks, seen).by_position)
+    fall = Scenario("fall", market=-0.1, sectors={"Energy": -0.2})
+    pd.testing.assert_frame_equal(
+        revalue(holdings, marks, fall, market=seen), stress([fall], holdings, marks, seen).by_position
+    )
+    with pytest.raises(InputError, match="scenario 'fall' has `market`, which needs the market; pass market="):
+        revalue(holdings, marks, fall)
+    with pytest.raises(InputError, match="cannot be computed: `DAX` has no series"):
+        revalue(holdings, marks, Scenario("d", factors={"DAX": -0.1}), market=seen)

@@ -409,3 +409,12 @@ def test_early_exercise_is_taken_out_before_parity(carry: float) -> None:
     off = (last["mid_volatility"] - 0.3).abs()[last["weight"] > 0]
     assert off.max() < 5e-4, f"largest error of a volatility {off.max():.1e}"
     assert last["mid_volatility"].notna().mean() > 0.7
+
+
+def test_a_frame_numbered_by_row_is_refused_with_the_column_to_index_by():
+    from sigmalib.risk.surface import implied_chain as front
+
+    rows = pd.DataFrame({"contractSymbol": ["AAPL260320C00280000"], "bid": [1.0], "ask": [1.2]})
+    with pytest.raises(InputError, match=r"quotes.set_index\('contractSymbol'\)"):
+        front(rows, as_of="2026-02-11", spot=275.5, rate=0.0365)
+    assert len(front(rows.set_index("contractSymbol"), as_of="2026-02-11", spot=275.5, rate=0.0365)) == 1

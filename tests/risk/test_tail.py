@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sigmalib.core import levels
 from sigmalib.core.errors import InputError
 from sigmalib.risk.tail import (
     METHODS,
@@ -38,7 +39,7 @@ def test_five_in_a_hundred_is_five_despite_float_noise():
 def test_the_boundary_is_the_exact_ceiling_for_every_sample_size(level):
     tail = round((1 - level) * 1000)
     for count in range(1, 3001):
-        assert outcomes.boundary(count, outcomes.tail_share(level)) == max(1, -(-count * tail // 1000))
+        assert levels.boundary(count, levels.tail_share(level)) == max(1, -(-count * tail // 1000))
 
 
 def test_less_than_one_outcome_in_the_tail_gives_the_worst_loss():
@@ -432,3 +433,38 @@ def test_what_is_no_series_of_numbers_is_refused(pnl):
 
 def test_component_shortfall_of_nothing_is_unknown():
     assert component_shortfall(pd.DataFrame({"A": [], "B": []})).isna().all()
+
+
+def test_a_student_t_does_not_depend_on_the_order_of_the_outcomes():
+    rng, furthest = np.random.default_rng(11), 0.0
+    for count in (20, 60, 250, 1000):
+        for freedom in (2.6, 4.0, 9.0, 40.0):
+            pnl = 0.01 * rng.standard_t(freedom, count)
+            found, again = (value_at_risk(each, 0.99, "student_t") for each in (pnl, rng.permutation(pnl)))
+            scaled = value_at_risk(3.0 * pnl, 0.99, "student_t") / 3.0
+            furthest = max(furthest, abs(again / found - 1))
+            assert scaled == pytest.approx(found, rel=1e-9)
+    assert furthest < 1e-14, f"largest relative difference {furthest:.1e}"
+
+
+def test_degrees_of_freedom_are_where_the_likelihood_is_flat():
+    from scipy import stats
+
+    pnl = np.random.default_rng(3).standard_t(5.0, 400)
+    found = distributions.fitted_degrees_of_freedom(pnl)
+
+    def likelihood(v):
+        return stats.t.logpdf(pnl, v, pnl.mean(), pnl.std(ddof=1) * math.sqrt((v - 2) / v)).sum()
+
+    best = max(np.linspace(0.9 * found, 1.1 * found, 2001), key=likelihood)
+    assert found == pytest.approx(best, rel=1e-4)
+    assert likelihood(found) >= likelihood(best) - 1e-10
+    slope = (likelihood(found * (1 + 1e-4)) - likelihood(found * (1 - 1e-4))) / (2e-4 * found)
+    assert abs(slope) < 1e-5, f"slope {slope:.1e}"
+
+
+def test_a_level_of_single_precision_is_the_level_that_was_written():
+    pnl = -np.arange(1.0, 21.0)
+    for method in ("historical", "linear", "normal"):
+        assert value_at_risk(pnl, np.float32(0.95), method) == value_at_risk(pnl, 0.95, method)
+    assert tail_measures(pnl, levels=[np.float32(0.95)]).index[0][1] == 0.95

@@ -282,5 +282,5 @@ def test_the_portfolio_page_tells_the_doubts_about_its_prices_and_where_to_look(
     assert "2 doubt(s) about the prices." in doubted
     assert "<li>Prices of &lt;AAA&gt; are missing.</li>" in doubted
     assert "<details class='sigma-banner' open>" in doubted
-    assert "<a href='data'>" in doubted
+    assert f"<a href='data?book=b&amp;as_of={AS_OF}'>" in doubted
     assert "doubt" not in sound

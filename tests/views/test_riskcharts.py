@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bokeh.models import NumeralTickFormatter
-from bokeh.models.annotations import ColorBar
+from bokeh.models.annotations import ColorBar, TeeHead, Whisker
 
 from sigmalib.risk.report import RiskReport
 from sigmalib.risk.stress import grid
@@ -48,11 +48,23 @@ def test_every_chart_is_drawn_of_every_book(name, chart):
 
 def test_factor_bars_have_the_exposures_and_errors_of_both_sides():
     report = report_of()
-    bars, errors = riskcharts.factor_chart(report).values()
+    bars, *errors = riskcharts.factor_chart(report).values()
     table = report.bets.table.dropna(subset=["of_base"])
     assert bars.dimension_values("of_base").tolist() == table["of_base"][::-1].tolist()
     expected = riskcharts.WIDE * table["standard_error"][::-1] / report.valuation.base
-    assert errors.dimension_values("error") == pytest.approx(expected.to_numpy())
+    for each in errors:
+        assert each.dimension_values("error") == pytest.approx(expected.to_numpy())
+
+
+def test_the_errors_of_factors_stand_before_the_bars_with_a_cap_at_either_end():
+    figure = drawn(riskcharts.factor_chart(report_of()))
+    white, dark = (each for each in figure.center if isinstance(each, Whisker))
+    for whisker in (white, dark):
+        assert whisker.level == "overlay"
+        assert isinstance(whisker.lower_head, TeeHead)
+        assert isinstance(whisker.upper_head, TeeHead)
+    assert white.line_width > dark.line_width
+    assert (white.line_color, dark.line_color) == tuple(colour for colour, _ in riskcharts.WHISKERS)
 
 
 def test_shares_of_the_variance_add_up():
@@ -65,6 +77,8 @@ def test_a_scenario_that_cannot_be_computed_has_no_bar():
     shown = set(riskcharts.stress_chart(report).dimension_values("scenario"))
     assert "Oil +5 %" not in shown
     assert len(shown) == report.stress.table["computable"].sum()
+    without = len(report.stress.table) - len(shown)
+    assert drawn(riskcharts.stress_chart(report)).title.text.endswith(f"\n{without} not computable, see the table")
 
 
 def test_a_scenario_of_a_part_of_the_book_is_grey():
@@ -80,8 +94,13 @@ def test_value_at_risk_of_each_method_is_a_line_where_it_is():
     lines = {layer.label: layer for layer in riskcharts.var_chart(report, 0.95).values() if isinstance(layer, hv.Curve)}
     found = report.tail_methods["var"].xs(0.95, level="level")
     assert lines["Normal"].dimension_values(0)[0] == pytest.approx(-found["normal"])
-    known = [method for method in riskcharts.ON_THE_PICTURE if not np.isnan(found[method])]
-    assert set(lines) == {riskcharts.METHOD_TITLES[method] for method in known}
+    assert set(lines) == {riskcharts.METHOD_TITLES[method] for method in found.dropna().index}
+    assert "Age-weighted" in lines
+
+
+def test_no_two_methods_look_alike():
+    assert set(riskcharts.STROKES) == set(riskcharts.METHOD_TITLES)
+    assert len(set(riskcharts.STROKES.values())) == len(riskcharts.METHOD_TITLES)
 
 
 def test_a_legend_stands_in_rows_of_two():
@@ -107,6 +126,19 @@ def test_the_grid_has_a_cell_for_each_move_and_none_moves_nothing():
     assert len(cells) == 9
     assert cells["0%", "as is"] == 0.0
     assert picture.data["spot"].unique().tolist() == ["-10%", "0%", "+10%"]
+    assert drawn(picture).title.text == "P&L by spot and volatility, USD\nall underlyings alike, at once"
+
+
+def test_a_chart_that_is_cut_off_says_how_many_it_shows(monkeypatch):
+    monkeypatch.setattr(riskcharts, "SHOWN", 1)
+    monkeypatch.setattr(charts, "SHOWN", 1)
+    report = report_of()
+    for picture in (
+        riskcharts.greeks_chart(report, "dollar_delta"),
+        charts.contribution_chart(report),
+        charts.group_chart(report.by("underlying")),
+    ):
+        assert "1 largest of 2" in drawn(picture).title.text.replace("\n", " ")
 
 
 def test_the_format_of_the_grid_does_not_spread_to_the_next_heat_map():

@@ -98,7 +98,6 @@ def reversed_of(shown: RiskViewer) -> list[str]:
     return asyncio.run(gathered())
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of a book that never moves
 @pytest.mark.parametrize("name", BOOKS)
 @pytest.mark.parametrize("tab", TABS)
 def test_every_tab_of_every_book_is_drawn_without_an_alert(name, tab, caplog):

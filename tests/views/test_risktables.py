@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from io import StringIO
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,7 +63,6 @@ def test_every_sentence_is_said_of_every_book_without_nan(name, sentence):
     assert said.endswith(".") or not said
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of a book that never moves
 @pytest.mark.parametrize("name", BOOKS)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_number_is_compared_of_every_book(name, number):
@@ -147,9 +147,25 @@ def test_a_reverse_stress_is_a_sentence_and_the_moves_that_cost_most():
     said = risksentences.reverse_sentence(found, report)
     assert f"{found.distance:.1f} standard deviations away" in said
     assert risktables.reverse_table(found, report).index("AAA") > 0
+    assert "Total" in risktables.reverse_table(found, report)
     lost = replace(found, reached=False, reason="not reachable")
     assert risksentences.reverse_sentence(lost, report).endswith("is not reachable.")
     assert risktables.reverse_table(lost, report) == ""
+
+
+def test_a_table_that_is_cut_off_has_the_others_and_the_total(monkeypatch):
+    report = report_of()
+    whole = risktables.components_table(report)
+    assert "other" not in whole
+    assert "Total" in whole
+    monkeypatch.setattr(risktables, "LARGEST", 1)
+    (told,) = pd.read_html(StringIO(risktables.components_table(report)), converters={0: str})
+    parts = report.components["component"][report.components["component"].fillna(0.0) != 0]
+    assert told.iloc[-2, 0] == f"{len(parts) - 1} others"
+    assert told.iloc[-1, 0] == "Total"
+    sums = told["Part of ES 95 %"].astype(str).str.replace(",", "").str.replace("−", "-").astype(float)
+    assert sums.iloc[-1] == pytest.approx(parts.sum(), abs=1)
+    assert sums.iloc[:-1].sum() == pytest.approx(sums.iloc[-1], abs=2)
 
 
 def test_a_rare_move_is_told_as_rare():

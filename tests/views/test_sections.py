@@ -7,8 +7,11 @@ import pytest
 
 from sigmalib import cli
 from sigmalib.core.errors import InputError
-from sigmalib.views import riskfindings, risktables, sections
+from sigmalib.risk.report import assess
+from sigmalib.views import riskfindings, risksentences, risktables, sections
+from sigmalib.views.formats import number
 from sigmalib.views.sections import SECTIONS, Past, blocks, chosen
+from tests.markets import book, market
 from tests.views.risks import BOOKS, past_of, report_of
 
 
@@ -107,3 +110,33 @@ def test_the_finding_on_stress_names_the_worst_scenario() -> None:
 def test_the_share_of_the_reverse_stress_is_the_one_its_sentence_names() -> None:
     assert sections.SHARE_LOST == 0.1
     assert "10 % of" in printed("reverse", "normal")
+
+
+def test_books_of_a_report_on_one_book_are_refused() -> None:
+    with pytest.raises(InputError, match=r"one book only; write a\+b"):
+        chosen(["books"], report_of(), Past())
+
+
+@pytest.mark.parametrize("ask", ["by", "greeks_by"])
+def test_a_grouping_there_is_none_of_is_refused_with_those_there_are(ask: str) -> None:
+    with pytest.raises(InputError, match="kind, tag, strategy, sector, underlying, book"):
+        getattr(report_of(), ask)("zzz")
+    with pytest.raises(InputError, match="one book only"):
+        getattr(report_of(), ask)("book")
+
+
+@pytest.mark.parametrize("book", ["only cash", "empty"])
+def test_where_nothing_moves_stress_is_the_sentence_of_the_page_and_factors_warn_of_nothing(book: str) -> None:
+    assert printed("stress", book) == risksentences.NOTHING_MOVES
+    assert "ollinear" not in printed("factors", book)
+
+
+def test_several_books_end_with_the_whole_netted_as_the_headline_has_it() -> None:
+    both = pd.concat([book(*BOOKS["normal"]).assign(book="one"), book(*BOOKS["quoted"]).assign(book="two")])
+    report = assess(both.reset_index(drop=True), market())
+    (table,) = list(blocks("books", report, Past()))
+    assert isinstance(table, pd.DataFrame)
+    last = table.iloc[-1]
+    assert last["Book"] == sections.TOGETHER
+    assert last["Gross"] == number(report.exposure.gross, "money")
+    assert last["Value with cash"] == number(report.valuation.nav, "money")

@@ -68,6 +68,25 @@ def test_axis_takes_a_number_format_as_text_in_one_picture_and_in_the_next(given
         assert drawn(picture).yaxis[0].formatter.format == (given or "0,0.[0000]")
 
 
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("Short", "Short"),
+        (
+            "A line of a title is broken at its comma, and goes on",
+            "A line of a title is broken at its comma,\nand goes on",
+        ),
+        (
+            "A title of many words and of no comma at all goes on below",
+            "A title of many words and of no comma at all\ngoes on below",
+        ),
+        ("Two\nlines", "Two\nlines"),
+    ],
+)
+def test_a_long_title_goes_on_in_the_next_line(given: str, written: str) -> None:
+    assert drawn(hv.Curve(FRAME, "session", "value").opts(title=given)).title.text == written
+
+
 def test_axis_keeps_a_printf_format() -> None:
     curve = hv.Curve(FRAME, "session", "share").opts(yformatter="%.3f")
     assert drawn(curve).yaxis[0].formatter.format == "%.3f"

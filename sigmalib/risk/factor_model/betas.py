@@ -12,6 +12,7 @@ import pandas as pd
 FURTHEST = 3.0  # a beta beyond is flagged, and so is one this many deviations from what the others lead to expect
 ENOUGH = 10  # assets that make a cross-section
 MARKETS = frozenset({"market", "mkt", "mkt_rf", "mkt-rf", "spy", "spx"})
+EXACT = 1e-9  # a beta this near 1 with an error this small is of the factor's own fund
 UNTOLD_DEVIATION = 0.5  # of the prior where there is no cross-section
 
 
@@ -155,11 +156,15 @@ def shrunk(betas: pd.DataFrame, errors: pd.DataFrame, prior: pd.DataFrame) -> pd
 def extremes(
     betas: pd.DataFrame, standard_errors: pd.DataFrame, shrunk_betas: pd.DataFrame, prior: pd.DataFrame
 ) -> pd.DataFrame:
-    """A row for each beta beyond 3, or over 3 deviations off its prior: asset, factor, beta, error, shrunk, reason."""
+    """A row for each beta beyond 3, or over 3 deviations off its prior: asset, factor, beta, error, shrunk, reason.
+
+    An asset that is itself the fund of a factor, its beta exactly 1 without an error, is none to doubt.
+    """
     values, errors = betas.to_numpy(dtype=float), standard_errors[betas.columns].to_numpy(dtype=float)
     expected = np.hypot(prior["deviation"].to_numpy(), errors)
     large, off = np.abs(values) > FURTHEST, np.abs(values - prior["mean"].to_numpy()) > FURTHEST * expected
-    rows, columns = np.nonzero(large | off)
+    itself = np.any((np.abs(values - 1.0) < EXACT) & (errors < EXACT), axis=1, keepdims=True)
+    rows, columns = np.nonzero((large | off) & ~itself)
     told = f"beyond {FURTHEST:g} in size", f"over {FURTHEST:g} deviations from what the prior and its error allow"
     return pd.DataFrame(
         {

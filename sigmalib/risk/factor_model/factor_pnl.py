@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,16 @@ UNATTRIBUTED = "unattributed"
 
 def factor_attribution(
     pnl: pd.Series | npt.ArrayLike,
-    exposures: FactorExposures | pd.DataFrame | pd.Series | npt.ArrayLike,
+    exposures: FactorExposures | pd.DataFrame | pd.Series | Mapping[str, float] | npt.ArrayLike,
     factor_returns: pd.DataFrame | pd.Series | npt.ArrayLike,
 ) -> pd.DataFrame:
     """P&L by factor, each session's by the exposures of the session before: (session) x factors, unattributed.
 
-    pnl : (session,), money. exposures : (session x factor), money at the close of each session; a Series by factor is
-    what was held at every close. factor_returns : (session x factor). The exposures of a session never explain its own
-    P&L. Where an exposure or a return is unknown (always in the first session of a frame of exposures) the factor's P&L
-    is NaN and what it made remains in ``unattributed``: P&L less the known parts, so that each row sums to the P&L.
+    pnl : (session,), money. exposures : (session x factor), money at the close of each session; a Series or mapping by
+    factor, or an array of one number a factor, is what was held at every close. factor_returns : (session x factor).
+    The exposures of a session never explain its own P&L. Where an exposure or a return is unknown (always in the first
+    session of a frame of exposures) the factor's P&L is NaN and what it made remains in ``unattributed``: P&L less the
+    known parts, so that each row sums to the P&L.
 
     >>> days = pd.bdate_range("2024-01-02", periods=3)
     >>> held = pd.DataFrame({"market": [100.0, 200.0, 999.0]}, index=days)
@@ -66,6 +68,7 @@ def _by_session(table: Any, sessions: pd.Index, columns: pd.Index | None, name: 
 
 def _held_before(held: Any, sessions: pd.Index, factors: pd.Index) -> pd.DataFrame:
     """The exposures at the close before each session; NaN where that close is not known."""
+    held = _by_factor(held, sessions, factors)
     if isinstance(held, pd.Series) and not (len(factors) == 1 and held.index.equals(sessions)):
         row = held.to_numpy(dtype=float)
         return pd.DataFrame(np.tile(row, (len(sessions), 1)), index=sessions, columns=held.index)
@@ -73,3 +76,15 @@ def _held_before(held: Any, sessions: pd.Index, factors: pd.Index) -> pd.DataFra
     if isinstance(held, pd.Series) and len(factors) == 1:
         frame = frame.set_axis(factors, axis=1)
     return frame.astype(float).reindex(frame.index.union(sessions)).shift(1).reindex(sessions)
+
+
+def _by_factor(held: Any, sessions: pd.Index, factors: pd.Index) -> Any:
+    """One number a factor as a Series by factor; whatever is by session as it is."""
+    if isinstance(held, Mapping):
+        return pd.Series(dict(held), dtype=float)
+    if isinstance(held, pd.Series) and not isinstance(held.index, pd.RangeIndex):
+        return held
+    by_session = len(factors) == 1 and np.shape(held) == (len(sessions),)
+    if np.ndim(held) > 1 or by_session or np.size(held) != len(factors):
+        return held
+    return pd.Series(np.atleast_1d(np.asarray(held, dtype=float)), index=factors)

@@ -8,7 +8,7 @@ the smaller.
 
 Limits come out of the same lines: without time or volatility |d| is clamped where the density is zero, but for the kink
 (x = s = 0), where gamma and what derives from it is NaN. Any term that is not finite, or negative where it must not be,
-makes all results NaN.
+makes all results NaN; a result that no double holds is NaN as well.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from sigmalib.risk.kernels.elementary import FURTHEST, REPEATABLE, density, exp,
 Floats = npt.NDArray[np.float64]
 Signs = npt.NDArray[np.int8]
 
-LEAST_DEVIATION = 1e-150  # stands for none, so that nothing is divided by zero
-LEAST = 2.2250738585072014e-308  # the smallest normal double: a spot below counts as none, a strike as unknown
+LEAST_DEVIATION = 1e-300  # stands for none, so that nothing is divided by zero
+LEAST_APART = 1e-2  # two d nearer to each other have too few digits left in the difference of their Mills ratios
+LEAST = 2.2250738585072014e-308  # the smallest normal double: a spot or strike below counts as none
 BEYOND = 1e300
 
 
@@ -44,7 +45,8 @@ def unknown(
     """0 where the terms make sense and NaN where they do not: to be added to a result."""
     sound = (
         (spot >= 0.0)
-        & (strike >= LEAST)
+        & (strike >= 0.0)
+        & (max(spot, strike) >= LEAST)
         & (years >= 0.0)
         & (volatility >= 0.0)
         & (sign != 0.0)
@@ -56,6 +58,12 @@ def unknown(
 
 
 @inlined
+def finite(x: float) -> float:
+    """x, NaN where it is infinite."""
+    return x + (x - x)
+
+
+@inlined
 def parts(
     spot: float, strike: float, years: float, rate: float, carry: float, volatility: float
 ) -> tuple[float, float, float, float, float, float, float, float, float]:
@@ -63,12 +71,33 @@ def parts(
     growth, discount = exp(-carry * years), exp(-rate * years)
     stock, cash = spot * growth, strike * discount
     deviation = max(volatility * math.sqrt(years), LEAST_DEVIATION)
-    moneyness = fused(rate - carry, years, log_ratio(spot, strike)) if spot >= LEAST else -BEYOND
-    ratio = min(max(moneyness / deviation, -BEYOND), BEYOND)
+    apart = log_ratio(spot, strike) if strike >= LEAST else BEYOND
+    moneyness = fused(rate - carry, years, apart) if spot >= LEAST else -BEYOND
+    certain = (deviation <= LEAST_DEVIATION) & (moneyness != 0.0)
+    ratio = math.copysign(BEYOND, moneyness) if certain else min(max(moneyness / deviation, -BEYOND), BEYOND)
     half = 0.5 * deviation
     near, far = abs(abs(ratio) - half), abs(ratio) + half
     height = min(stock, cash) * density(min(near, FURTHEST))
     return growth, stock, cash, moneyness, deviation, ratio, height, mills(near), mills(far)
+
+
+@inlined
+def difference_for_small(m: float, s: float, near: float) -> float:
+    """R(m) - R(m + s) by its Taylor series in s < LEAST_APART, where the plain difference cancels; ``near`` is R(m)."""
+    d1 = fused(m, near, -1.0)
+    d2 = fused(m, d1, near)
+    d3 = fused(m, d2, 2.0 * d1)
+    d4 = fused(m, d3, 3.0 * d2)
+    d5 = fused(m, d4, 4.0 * d3)
+    d6 = fused(m, d5, 5.0 * d4)
+    d7 = fused(m, d6, 6.0 * d5)
+    p = fused(s * (1.0 / 7.0), d7, d6)
+    p = fused(s * (1.0 / 6.0), p, d5)
+    p = fused(s * (1.0 / 5.0), p, d4)
+    p = fused(s * (1.0 / 4.0), p, d3)
+    p = fused(s * (1.0 / 3.0), p, d2)
+    p = fused(s * (1.0 / 2.0), p, d1)
+    return -s * p
 
 
 @inlined
@@ -77,7 +106,9 @@ def value(
 ) -> float:
     """The price from its parts."""
     inside = abs(ratio) >= 0.5 * deviation
-    rest = height * (near - far) if inside else fused(-height, near + far, min(stock, cash))
+    m = min(abs(ratio) - 0.5 * deviation, FURTHEST)
+    apart = difference_for_small(m, deviation, near) if deviation < LEAST_APART else near - far
+    rest = height * apart if inside else fused(-height, near + far, min(stock, cash))
     return max(sign * (stock - cash), 0.0) + (max(rest, 0.0) if deviation > LEAST_DEVIATION else 0.0)
 
 
@@ -96,9 +127,10 @@ def first_order(
     inverse = 1.0 / max(spot, LEAST)
     delta = sign * (held * inverse if spot >= LEAST else (growth if sign < 0.0 else 0.0)) + poison
     gamma = (v * inverse / s * inverse if v > 0.0 else 0.0) + kink
-    decay = 0.5 * v * volatility * volatility / s if v * volatility > 0.0 else 0.0
-    theta = sign * (carry * held - rate * owed) - decay + (kink if decay > 0.0 else poison)
-    return price, delta, gamma, v * math.sqrt(years) + poison, theta, sign * years * owed + poison
+    decay = 0.5 * v * volatility * (volatility / s) if v * volatility > 0.0 else 0.0
+    theta = sign * (carry * held - rate * owed) - decay + (kink if (decay > 0.0) | (years == 0.0) else poison)
+    vega, rho = v * math.sqrt(years) + poison, sign * years * owed + poison
+    return price, delta, finite(gamma), finite(vega), finite(theta), finite(rho)
 
 
 @compiled(allowing=REPEATABLE)
@@ -137,7 +169,7 @@ def greeks(
     theta: Floats,
     rho: Floats,
 ) -> None:
-    """Fill the five greeks of first order and gamma (n,) from the terms (n,)."""
+    """Fill the four greeks of first order and gamma (n,) from the terms (n,)."""
     for i in range(spot.shape[0]):
         _, delta[i], gamma[i], vega[i], theta[i], rho[i] = first_order(
             float(sign[i]), spot[i], strike[i], years[i], rate[i], carry[i], volatility[i]
@@ -160,7 +192,7 @@ def price_and_greeks(
     theta: Floats,
     rho: Floats,
 ) -> None:
-    """Fill the price and the five greeks (n,) from the terms (n,)."""
+    """Fill the price, the four greeks of first order and gamma (n,) from the terms (n,)."""
     for i in range(spot.shape[0]):
         price[i], delta[i], gamma[i], vega[i], theta[i], rho[i] = first_order(
             float(sign[i]), spot[i], strike[i], years[i], rate[i], carry[i], volatility[i]
@@ -194,6 +226,6 @@ def cross_greeks(
         bell = v * inverse
         spread = d2 / sigma
         drift = (r - q) / s - 0.5 * d2 / t
-        vanna[i] = (-bell * spread if v > 0.0 else 0.0) + unclear
-        volga[i] = (v * math.sqrt(t) * d1 * spread if v > 0.0 else 0.0) + unclear
-        charm[i] = q * delta - (bell * drift if v > 0.0 else 0.0) + unclear
+        vanna[i] = finite((-bell * spread if v > 0.0 else 0.0) + unclear)
+        volga[i] = finite((v * math.sqrt(t) * d1 * spread if v > 0.0 else 0.0) + unclear)
+        charm[i] = finite(q * delta - (bell * drift if v > 0.0 else 0.0) + unclear)

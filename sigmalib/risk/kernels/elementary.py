@@ -7,7 +7,6 @@ minimax fit of our own with positive coefficients only (error of the fit 6e-17 o
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numba
@@ -23,6 +22,7 @@ from sigmalib.core.jit import inlined
 REPEATABLE = {"nsz"}
 
 ROUND = 6755399441055744.0  # 1.5 x 2**52: adding it rounds to an integer
+SQRT_2 = 1.4142135623730951
 INVERSE_SQRT_2PI = 0.3989422804014327
 FURTHEST = 39.0  # beyond, the normal tail is below the smallest double
 
@@ -91,14 +91,13 @@ def log(x: float) -> float:
     """Natural logarithm of a positive normal double."""
     pattern = bits(x)
     exponent = (pattern - 0x3FE6A09E667F3BCD) >> 52
-    return log_of_parts(double(pattern - (exponent << 52)), float(exponent))
+    f = double(pattern - (exponent << 52)) - 1.0
+    return log_of_parts(f, f / (2.0 + f), float(exponent))
 
 
 @inlined
-def log_of_parts(mantissa: float, whole: float) -> float:
-    """ln(mantissa 2**whole) of a mantissa in [sqrt(1/2), sqrt(2)) and a whole number."""
-    f = mantissa - 1.0
-    s = f / (2.0 + f)
+def log_of_parts(f: float, s: float, whole: float) -> float:
+    """ln((1 + f) 2**whole) of 1 + f in [sqrt(1/2), sqrt(2)], s = f / (2 + f) and a whole number."""
     z = s * s
     p = 1.479819860511658591e-01
     p = fused(p, z, 1.531383769920937332e-01)
@@ -114,13 +113,19 @@ def log_of_parts(mantissa: float, whole: float) -> float:
 
 @inlined
 def log_ratio(x: float, y: float) -> float:
-    """ln(x / y) of two positive normal doubles, also where x / y has no double; one rounding before the logarithm."""
+    """ln(x / y) of two positive normal doubles, also where x / y has no double; right to the last digit near 1.
+
+    The quotient is not rounded: scaled by powers of two to within a factor of root 2, the difference of x and y is
+    exact (Sterbenz), and the logarithm is one of 1 + (x - y) / y.
+    """
     top, bottom = bits(x), bits(y)
     raised, lowered = (top >> 52) - 1023, (bottom >> 52) - 1023
-    quotient = double(top - (raised << 52)) / double(bottom - (lowered << 52))
-    pattern = bits(quotient)
-    exponent = (pattern - 0x3FE6A09E667F3BCD) >> 52
-    return log_of_parts(double(pattern - (exponent << 52)), float(exponent + raised - lowered))
+    a, b = double(top - (raised << 52)), double(bottom - (lowered << 52))
+    high, low = a > SQRT_2 * b, b > SQRT_2 * a
+    whole = float(raised - lowered) + (1.0 if high else (-1.0 if low else 0.0))
+    b = 2.0 * b if high else b
+    a = 2.0 * a if low else a
+    return log_of_parts((a - b) / b, (a - b) / (a + b), whole)
 
 
 @inlined
@@ -166,9 +171,3 @@ def density_and_cumulative(x: float) -> tuple[float, float]:
     height = density(distance)
     tail = height * mills(distance)
     return height, (tail if x < 0.0 else 1.0 - tail)
-
-
-@inlined
-def root(x: float) -> float:
-    """Square root of x, 0 for negative x."""
-    return math.sqrt(max(x, 0.0))

@@ -8,7 +8,8 @@ ratio, b = out-of-the-money price / sqrt(S'K') in (0, e^(x/2)). Then (Jaeckel, "
 so that a step needs two Mills ratios and one logarithm and no exponential. Below the inflection (t <= a) the objective
 is 1 / ln b, above it ln of the complement; for small t the difference of the two ratios is its Taylor series in t.
 Start: Stefanica and Radoicic, "An explicit implied volatility formula" (2017), and Bachelier's line near the money.
-Two steps do for nearly all quotes; a block of them ends when its last one has converged.
+Two steps do for nearly all quotes; a block of them ends when its last one has converged. A price below 1e-300 of its
+bound is left unsolved: the tails have no more digits there.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def start(x: float, moneyness: float, normalised: float, share: float) -> float:
 
 @inlined
 def difference_for_small(a: float, t: float) -> float:
-    """R(a - t) - R(a + t) by its Taylor series in t, for a < 2 and t < 0.06; derivatives of R by their recursion."""
+    """R(a - t) - R(a + t) by its Taylor series in t, for t < 0.06 and a t < 0.12; derivatives by their recursion."""
     d0 = mills(a)
     d1 = fused(a, d0, -1.0)
     d2 = fused(a, d1, d0)
@@ -86,7 +87,7 @@ def step(s: float, x: float, log_price: float, log_complement: float) -> tuple[f
     a, t = -x / s, 0.5 * s
     apart = a - t
     far, near = mills(a + t), mills(abs(apart))
-    small = (t < 0.06) & (a < 2.0)
+    small = (t < 0.06) & (a * t < 0.12)
     lower = small | (apart >= 0.0)
     direct = near - far if apart >= 0.0 else near + far
     d = max(difference_for_small(a, t) if small else direct, TINIER)
@@ -133,7 +134,7 @@ def solve_block(
         least = min(stock, cash)
         rounding = (stock if growth != 1.0 else 0.0) + (cash if discount != 1.0 else 0.0)
         noise = 2.220446049250313e-16 * rounding if intrinsic > 0.0 else 0.0
-        code = FOUND if spot[i] >= LEAST else UNSOLVED
+        code = FOUND if (rest >= LEAST) & (rest >= TINIER * least) & (min(spot[i], strike[i]) >= LEAST) else UNSOLVED
         code = ABOVE if rest >= least else code
         code = AT_INTRINSIC if rest <= noise else code
         code = BELOW if rest < -noise else code

@@ -3,13 +3,14 @@
 Arguments and units as in ``risk.options``: rates and dividend yields continuous, per year; volatility per year;
 ``expiry_years`` in years of 365 days; greeks raw, per 1.0 and per year. Without cash dividends the exercise boundary is
 found by spectral collocation (Andersen, Lake and Offengenden 2016; ``kernels.american``): rates and yields of any sign,
-where a put with yield < rate <= 0 (or a call with rate < yield <= 0) is exercised between two boundaries and priced by
-finite differences, to 1e-4 of the strike at worst and mostly 1e-6 (``kernels.finite_differences``).
+where a put with yield < rate < 0 (or a call with rate < yield < 0) is exercised between two boundaries and priced by
+finite differences (``kernels.finite_differences``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from sigmalib.core.errors import InputError
 from sigmalib.risk.pricing.bracket import implied_in
 from sigmalib.risk.pricing.exercise import Accuracy
 from sigmalib.risk.pricing.inputs import Right, Terms, terms
-from sigmalib.risk.pricing.solutions import NAMES, answers_of, differences, on_grid, rows_of
+from sigmalib.risk.pricing.mapping import CROSS_GREEKS, Greeks
+from sigmalib.risk.pricing.solutions import NAMES, answers_of, crossed, differences, on_grid, rows_of
 
 Floats = npt.NDArray[np.float64]
 Values = Any  # what the caller gave: a number, an array or a Series; the answer likewise
@@ -41,11 +43,11 @@ def american_price(
 ) -> Values:
     """Value of options that may be exercised at any time: currency of ``spot``, common shape of the terms.
 
-    accuracy : "fast" is within about 1e-6 of the strike (root of the mean square; 4e-5 at worst, ten years out),
-    "accurate" within 1e-6 up to five years and 2e-6 beyond; between two boundaries, and at a rate of exactly 0 with a
-    negative yield, both are within 1e-4. Where early exercise never pays, the Black-Scholes-Merton value. NaN where a
-    term is unknown, infinite or negative (spot, strike, time, volatility). Raises InputError as ``inputs.terms`` does
-    and for another accuracy. Source: Andersen, Lake and Offengenden (2016).
+    accuracy : "fast", for up to ten years, is within about 1e-6 of the strike (root of the mean square; 4e-5 at worst);
+    beyond it is "accurate", which is within 1e-6 up to five years, 2e-6 up to a hundred and 5e-6 further out. Between
+    two boundaries both are the same, within 1e-5. Where early exercise never pays, the Black-Scholes-Merton value, and
+    never less than it. NaN where a term is unknown, infinite or negative (spot, strike, time, volatility). Raises
+    InputError as ``inputs.terms`` does and for another accuracy. Source: Andersen, Lake and Offengenden (2016).
 
     >>> round(float(american_price(50, 50, 5 / 12, 0.10, 0.40, right="put")), 3)
     4.284
@@ -64,19 +66,24 @@ def american_greeks(
     dividend_yield: npt.ArrayLike = 0.0,
     right: Right,
     accuracy: Accuracy = "fast",
-) -> dict[str, Values]:
+) -> Greeks:
     """Price, delta, gamma, vega (per 1.0), theta (per year) and rho (per 1.0) of ``american_price``, by name.
 
     All come from one solution of the boundary, whose own sensitivities are in vega, theta and rho; gamma closes the
-    pricing equation. Where exercise is due at once: delta +1 (call) or -1 (put) and nothing else. Units, NaN and
-    errors as in ``american_price``.
+    pricing equation. vanna, volga and charm, with the units of ``bsm_greeks``, are computed when they are asked for:
+    central differences of the accurate delta and vega over 0.1 % of the volatility and of the time, to 1e-3 of their
+    size (between two boundaries over 2 %, and only roughly so next to a boundary). Where exercise is due at once:
+    delta +1 (call) or -1 (put) and nothing else; at expiry with the spot at the strike as ``bsm_greeks``. At a rate
+    and yield of exactly 0 exercise never pays, and rho is the European one; a rate just above (put in the money)
+    brings that of exercise, so that rho there is one-sided. Units, NaN and errors as in ``american_price``.
 
     >>> greeks = american_greeks(50, 50, 5 / 12, 0.10, 0.40, right="put")
-    >>> {name: round(float(value), 3) for name, value in greeks.items()}
-    {'price': 4.284, 'delta': -0.414, 'gamma': 0.033, 'vega': 12.338, 'theta': -4.172, 'rho': -7.293}
+    >>> [round(float(greeks[name]), 3) for name in ("price", "delta", "gamma", "vega", "theta", "rho")]
+    [4.284, -0.414, 0.033, 12.338, -4.172, -7.293]
     """
     found = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
-    return dict(zip(NAMES, map(found.like, answers_of(found, accuracy)), strict=True))
+    known = dict(zip(NAMES, map(found.like, answers_of(found, accuracy)), strict=True))
+    return Greeks(known, partial(_crossed, _kept(found)))
 
 
 def american_row(
@@ -180,6 +187,15 @@ def american_implied_volatility(
     """
     found = terms(_QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
     return found.like(implied_in(found, accuracy))
+
+
+def _kept(given: Terms) -> Terms:
+    """The terms in memory of their own: the caller may change his."""
+    return given._replace(arrays=tuple(array.copy() for array in given.arrays), sign=given.sign.copy())
+
+
+def _crossed(given: Terms) -> dict[str, Values]:
+    return dict(zip(CROSS_GREEKS, map(given.like, crossed(given)), strict=True))
 
 
 def _on_grids(given: Terms, dividends: Sequence[tuple[float, float]], *, greeks: bool) -> Floats:

@@ -22,10 +22,12 @@ Accuracy = Literal["fast", "accurate"]
 ROWS = 7
 CHUNK = 256  # options that are worth another core
 WHOLE_LINES = 16  # spare columns, so that blocks are never contiguous and the loops are compiled for one kind of array
-UNSETTLED = 0.02  # a last step of the boundary, of its depth, with which it has not been found
+UNSETTLED = 0.02  # SETTLED of kernels.american: a last step of the boundary, of its depth, with which it is not found
 LEAST_DEVIATION = 2e-5  # volatility x root of years below which spots count as certain: an error below 1e-5
+MOST_VOLATILITY = 1e70  # of a perpetual put, whose limit it has reached long before; its fourth power is a number
 NOTHING = 1e-10  # interest on the strike until expiry that is not worth exercising for
-FOREVER = 40.0  # rate x years, or variance / 8, beyond which expiry does not matter
+FOREVER = 14.0  # rate x years, or variance / 8, beyond which expiry does not matter: exp(-14) is 8e-7 of the strike
+SURELY_HELD = 17.0  # the deviation beyond which both normal tails of the European value are below 1e-16
 FURTHEST = 300.0  # yield x years beyond which the loops would overflow
 
 
@@ -56,7 +58,7 @@ class Regimes(NamedTuple):
     certain: Flags  # no volatility: the best of all dates
     forever: Flags  # the expiry is too far to matter
     single: Flags  # one boundary: collocation
-    double: Flags  # exercised between two boundaries, the lower one perhaps at zero: finite differences
+    double: Flags  # exercised between two boundaries: finite differences
 
     def any(self, axis: int = 0) -> Flags:
         """Whether a put has a regime at all."""
@@ -67,22 +69,25 @@ def regimes(given: Floats) -> Regimes:
     """The regime of each put.
 
     Exercise at x gains rate - yield x a year: never for x < 1 if rate <= 0 and yield >= rate; only above
-    rate / yield if yield < rate < 0 (Battauz, De Donno and Sbuelz 2015). Waiting longer
-    than until FOREVER is worth less than exp(-FOREVER).
+    rate / yield if yield < rate < 0 (Battauz, De Donno and Sbuelz 2015), and at any x < 1 if yield < rate = 0, where
+    there is one boundary. Waiting longer than until FOREVER is worth less than exp(-FOREVER), and with a deviation
+    beyond SURELY_HELD a put that is worth most at expiry is worth its strike.
     """
     x, years, rate, carry, volatility = given
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         known = np.isfinite(given).all(axis=0) & (x >= 0) & (years >= 0) & (volatility >= 0)
+        deviation = volatility * np.sqrt(years)
         never = known & ((rate <= 0) & (carry >= rate) | (rate * years <= NOTHING) & (rate >= 0) & (carry >= 0))
-        double = known & ~never & (rate <= 0)
-        live = known & ~never
-        at_once = live & ((years == 0) | ((x == 0) & ~double) | ((x == 0) & (rate == 0)))
-        certain = live & ~at_once & (volatility * np.sqrt(years) < LEAST_DEVIATION)
-        long = (rate * years > FOREVER) | (volatility * volatility * years > 8 * FOREVER)
-        forever = live & ~at_once & ~certain & ~double & long & (rate >= 0)
-        rest = live & ~at_once & ~certain & ~forever
-        inside = np.abs(carry * years) < FURTHEST
-        return Regimes(never, at_once, certain, forever, rest & ~double & inside, rest & double & (x > 0))
+        never |= known & (rate <= 0) & ((x == 0) & (rate < 0) | (deviation > SURELY_HELD))
+        at_once = known & ((years == 0) & (x != 1) | (x == 0) & (rate >= 0) & ~never)
+        never = (never & ~at_once) | known & (years == 0) & (x == 1)
+        live = known & ~at_once & ~never
+        certain = live & (deviation < LEAST_DEVIATION)
+        long = (rate * years > FOREVER) | (deviation * deviation > 8 * FOREVER)
+        forever = live & ~certain & long & (rate > 0)
+        rest = live & ~certain & ~forever
+        single = (rate >= 0) & (np.abs(carry * years) < FURTHEST)
+        return Regimes(never, at_once, certain, forever, rest & single, rest & (rate < 0))
 
 
 def collocated(given: Floats, accuracy: Accuracy) -> Floats:
@@ -126,6 +131,7 @@ def certain(given: Floats) -> Floats:
 def forever(given: Floats) -> Floats:
     """Perpetual puts (Merton 1973): (1 - B) (x / B)^p above B = p / (p - 1), p < 0 the root of the Euler equation."""
     x, _, rate, carry, volatility = given
+    volatility = np.minimum(volatility, MOST_VOLATILITY)
     with np.errstate(all="ignore"):
         half = 0.5 * volatility * volatility
         b = half - (rate - carry)

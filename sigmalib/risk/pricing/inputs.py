@@ -25,9 +25,12 @@ Right = Any  # "call" or "put", +1 or -1, True (a call) or False; one, or as man
 
 _pandas: Any = Later("pandas")  # a quarter of a second, which only those pay who have Series
 
+TERMS = ("spot", "strike", "expiry_years", "rate", "dividend_yield", "volatility")
+QUOTES = ("price", "spot", "strike", "expiry_years", "rate", "dividend_yield")
 CALL, PUT, UNKNOWN = 1, -1, 0
 _SIGNS = {"call": CALL, "put": PUT}
 _FLOAT, _NUMBERS = np.dtype(np.float64), {float, int, np.float64}
+_NO_NUMBERS = frozenset("cmM")  # complex numbers, durations and dates, which NumPy would turn into nanoseconds
 _LARGEST = float(np.finfo(_FLOAT).max)
 _WORD = np.dtype("U4")
 _WORDS = [np.array([right], dtype=_WORD).view(np.uint64) for right in _SIGNS]
@@ -47,9 +50,11 @@ class Terms(NamedTuple):
     labels: pd.Index | None = None
 
     def like(self, array: npt.NDArray[Any]) -> Any:
-        """An array (n,) in the caller's shape, or as a Series with the caller's index."""
+        """An array (n,) in the caller's shape, as a Series with the caller's index, or as the one number it is."""
         if self.labels is not None:
             return _pandas.Series(array, index=self.labels, copy=False)
+        if self.shape == ():
+            return array[0] if array.dtype is _FLOAT else array[0].item()  # float64 is a float, int8 no int
         return array if len(self.shape) == 1 else array.reshape(self.shape)
 
 
@@ -69,7 +74,8 @@ def terms(names: Sequence[str], values: Sequence[Any], right: Right) -> Terms:
 def signs(right: Right) -> Signs:
     """+1 for calls, -1 for puts and 0 for unknown rights, in the shape given.
 
-    right : names ("call", "put"), numbers (+1, -1) or booleans (True is a call). Raises InputError for others.
+    right : names ("call", "put"), numbers (+1, -1) or booleans (True is a call), masked or missing where unknown.
+    Raises InputError for others.
 
     >>> signs(["call", "put"]).tolist(), signs(True).tolist()
     ([1, -1], 1)
@@ -78,6 +84,10 @@ def signs(right: Right) -> Signs:
         return np.append(signs(right.cat.categories), np.int8(UNKNOWN))[right.cat.codes]
     if _is_series(right) and isinstance(right.dtype, _pandas.StringDtype):
         return _of_names(right.array)
+    if _has_own_type(right):
+        right = right.to_numpy(dtype=object, na_value=None)
+    if isinstance(right, np.ma.MaskedArray):
+        return _of_masked(right)
     values = np.asarray(right)
     if values.dtype == bool:
         doubled: Signs = values.view(np.int8) * np.int8(2)
@@ -129,6 +139,13 @@ def _filled(value: float, count: int) -> Floats:
     return array
 
 
+def _of_masked(right: np.ma.MaskedArray[Any, Any]) -> Signs:
+    known = ~np.ma.getmaskarray(right)
+    found = np.full(right.shape, UNKNOWN, dtype=np.int8)
+    found[known] = signs(right.data[known])
+    return found
+
+
 def _of_numbers(values: npt.NDArray[Any]) -> Signs:
     if values.dtype == np.int8 and (values * values == 1).all():
         return values
@@ -149,14 +166,26 @@ def _whole(values: npt.NDArray[Any]) -> Signs:
 
 def _of_names(values: Any) -> Signs:
     """Signs of names; ``values`` is an array of objects or of text, NumPy's or pandas'."""
+    if values.dtype == object:
+        values = np.where(_pandas.isna(values), None, values)  # pandas' NA is neither equal to a name nor unequal
     call, put = _words_alike(values) if values.dtype == _WORD and values.size else (values == "call", values == "put")
-    sign = _marked(call) - _marked(put)
+    sign: Signs = np.asarray(_marked(call) - _marked(put))
     if not sign.all():
-        unknown = values[sign == UNKNOWN]
-        named = ~np.asarray(_pandas.isna(unknown))
-        if named.any():
-            _refuse(unknown[named][0])
+        unknown = sign == UNKNOWN
+        items = values[unknown]
+        sign[unknown] = [
+            UNKNOWN if missing else _of_one(item) for item, missing in zip(items, _pandas.isna(items), strict=True)
+        ]
     return sign
+
+
+def _of_one(right: object) -> int:
+    """The sign of a truth or a number among objects."""
+    if isinstance(right, bool | np.bool_):
+        return CALL if right else PUT
+    if not isinstance(right, int | float | np.number) or right not in (CALL, PUT):
+        _refuse(right)
+    return int(right)
 
 
 def _words_alike(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
@@ -212,17 +241,32 @@ def _is_series(value: Any) -> bool:
     return hasattr(value, "to_numpy") and hasattr(value, "index") and isinstance(value, _pandas.Series)
 
 
+def _has_own_type(value: Any) -> bool:
+    """Whether a value is a Series, Index or array of one of pandas' own types, which know missing values."""
+    kind = getattr(value, "dtype", None)
+    if kind is None or isinstance(kind, np.dtype) or not hasattr(value, "to_numpy"):
+        return False
+    return isinstance(kind, _pandas.api.extensions.ExtensionDtype)
+
+
 def _numbers(name: str, value: Any) -> Floats:
-    """float64 in the shape given; NaN for None and pandas' NA."""
+    """float64 in the shape given; NaN for None, pandas' NA and what is masked."""
     try:
-        if _is_series(value) and not isinstance(value.dtype, np.dtype):
-            value = value.to_numpy(dtype=np.float64, na_value=np.nan)
-        found = np.asarray(value)
-        if found.dtype.kind == "c":
+        if getattr(getattr(value, "dtype", None), "kind", "") in _NO_NUMBERS:
             raise TypeError
-        return found.astype(np.float64, copy=False)
+        found = value.to_numpy(dtype=np.float64, na_value=np.nan) if _has_own_type(value) else np.asanyarray(value)
+        if found.dtype.kind in _NO_NUMBERS or (found.dtype == object and any(map(_is_moment, found.flat))):
+            raise TypeError
+        floats = found.astype(np.float64, copy=False)
+        return floats.filled(np.nan) if isinstance(floats, np.ma.MaskedArray) else np.asarray(floats)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"`{name}` must be numbers, was {value!r:.60}; pass floats") from None
+        raise InputError(
+            f"`{name}` must be numbers, was {value!r:.60}; pass floats, and times as a number of years"
+        ) from None
+
+
+def _is_moment(item: object) -> bool:
+    return isinstance(item, np.timedelta64 | np.datetime64)
 
 
 def _flat(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -16,9 +16,9 @@ import pandas as pd
 
 from sigmalib.core.compiled import CHUNK, Later, in_parts
 from sigmalib.core.errors import InputError
+from sigmalib.core.levels import boundary, tail_share
 from sigmalib.risk.pricing.american import american_price, american_row
 from sigmalib.risk.scenario.moves import STILL, Moves
-from sigmalib.risk.tails.outcomes import boundary, tail_share
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -246,7 +246,8 @@ def american_values(
     """Values of American contracts now (contract,) and in each scenario (contract x scenario), NaN where unknown.
 
     Where volatility, rate and time are the same in all scenarios one exercise boundary a contract serves its row; each
-    cell has its own where they are not.
+    cell has its own where they are not. Both are solved as accurately, so that a scenario's P&L does not depend on the
+    others it is asked beside.
     """
     spot, strike, years, rate, carry, volatility = (column[:, None] for column in terms.T)
     side = sign[:, None]
@@ -262,10 +263,11 @@ def american_values(
         return american_row(spots, *given, dividend_yield=carry[:, 0], right=sign, accuracy="accurate")
 
     def cells(spots: Floats, years: Floats, rate: Floats, volatility: Floats) -> Floats:
-        return np.asarray(american_price(spots, strike, years, rate, volatility, dividend_yield=carry, right=side))
+        given = strike, years, rate, volatility
+        return np.asarray(american_price(spots, *given, dividend_yield=carry, right=side, accuracy="accurate"))
 
     steady = all((part == part[:, :1]).all() for part in moved)
     price = row if steady else cells
     now, after = price(spot, years, rate, volatility), price(spots, *moved)
     unmoved = (move == 0.0) & (moved[0] == years) & (moved[1] == rate) & (moved[2] == volatility)
-    return now[:, 0], np.where(unmoved, now, after)  # a boundary's last digits may depend on those solved beside it
+    return now[:, 0], np.where(unmoved, now, after)  # what does not move makes a P&L of exactly 0

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any
 
 from sigmalib.core.errors import InputError
+from sigmalib.core.levels import written
 from sigmalib.core.times import to_date
 from sigmalib.risk.scenario.standard import SERIES, STANDARD
 
@@ -69,6 +71,7 @@ class Scenario:
             raise InputError(f"a scenario needs a `name`, was {self.name!r}")
         for key, value in self._shocks():
             _check_number(self.name, key, value)
+            self._keep(key, value)
         if (self.start is None) != (self.end is None):
             raise InputError(f"scenario {self.name!r}: a window has both `start` and `end`; give the other one, too")
         if self.historical:
@@ -99,6 +102,14 @@ class Scenario:
                 yield from ((f"{key}.{name}", move) for name, move in value.items())
             elif value is not None:
                 yield key, value
+
+    def _keep(self, key: str, value: Any) -> None:
+        """The number as a plain one, whatever library it came from."""
+        if type(value) in (int, float):
+            return
+        plain = written(value)
+        table, dot, name = key.partition(".")
+        object.__setattr__(self, table, {**getattr(self, table), name: plain} if dot else plain)
 
     def _check_window(self) -> None:
         if self.start is not None and self.end is not None and self.start >= self.end:
@@ -200,7 +211,7 @@ def _series(given: Any, source: str) -> dict[str, tuple[str, ...]]:
 
 def _check_number(scenario: str, key: str, value: Any) -> None:
     least, most, example = LIMITS[key.split(".", 1)[0]]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise InputError(f"scenario {scenario!r}: `{key}` must be a number, {example}; was {value!r}")
-    if not least <= value <= most:
+    if not least <= float(value) <= most:
         raise InputError(f"scenario {scenario!r}: `{key}` must lie in [{least:g}, {most:g}], {example}; was {value:g}")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sigmalib.core.errors import InputError
 from sigmalib.core.market import MarketView
 from sigmalib.core.times import FIRST_DAY, last_session
 from sigmalib.risk.scenario.scenarios import Scenario
@@ -55,6 +56,23 @@ def shock_of(
         window = last_session(scenario.start), last_session(scenario.end)
         return _replayed(scenario, pd.Timestamp(window[0]), pd.Timestamp(window[1]), wanted, money, market)
     return _supposed(scenario, wanted, money, market, betas)
+
+
+def direct_shock(scenario: Scenario, names: Iterable[str], currencies: Iterable[str]) -> Shock:
+    """What ``scenario`` does without a market: names by their own shocks alone, rates to options alone.
+
+    Raises InputError where it moves sectors, or names by their betas, or replays a window: these need a market.
+    """
+    needed = [key for key in ("market", "factors", "sectors", "start") if getattr(scenario, key)]
+    if needed:
+        raise InputError(f"scenario {scenario.name!r} has `{needed[0]}`, which needs the market; pass market=")
+    wanted, money = pd.Index(names), pd.Index(currencies)
+    named = pd.Series(wanted.map(dict(scenario.names)), index=wanted, dtype=float)
+    fx = pd.Series(0.0, index=money)
+    fx.update(pd.Series(scenario.fx, dtype=float))
+    only = bool(scenario.rates) and bool(named.isna().all())
+    notes = {"": "rates: direct effect on options only"} if scenario.rates else {}
+    return Shock(named.fillna(0.0), fx, scenario.rates, notes, "", only)
 
 
 def symbols_of(scenarios: Iterable[Scenario]) -> list[str]:

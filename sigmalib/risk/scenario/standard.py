@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sigmalib.risk.factor_model.proxies import FACTORS
+
+FUNDS = {  # those of the house's factors; what moves the market is the benchmark
+    factor.name.replace("_", " "): (*factor.proxies, *factor.stand_ins)
+    for factor in FACTORS
+    if factor.proxies and factor.name != "market"
+}
+
 SERIES: Mapping[str, tuple[str, ...]] = {  # what may stand for a factor, in order of preference
+    **FUNDS,
     "oil": ("WTI", "CL=F", "USO", "BNO"),
     "DAX": ("DAX", "^GDAXI", "EWG"),
-    "growth": ("VUG", "IWF"),
-    "value": ("VTV", "VLUE", "IWD"),
-    "momentum": ("MTUM",),
-    "quality": ("QUAL",),
-    "size": ("IWM", "SIZE"),
-    "low volatility": ("USMV", "SPLV"),
     "gold": ("GLD", "IAU", "GC=F"),
 }
 

@@ -94,6 +94,7 @@ class TrafficLight:
 class VarBacktest:
     """All tests of one VaR series, with the hits (session,) themselves.
 
+    basel : its zone is None at levels other than 99 %, its multiplier NaN below 250 sessions; its reason says why.
     dropped : sessions left out because P&L or VaR was unknown. worst_excess : the largest loss beyond VaR, in the unit
     of the P&L; 0 without a hit, NaN without sessions.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from sigmalib.core.errors import InputError
+from sigmalib.core.levels import tail_share
 from sigmalib.risk.tails.backtest_results import ChristoffersenTest, KupiecTest, TrafficLight, VarBacktest
-from sigmalib.risk.tails.outcomes import Missing, numbers, tail_share, whole
+from sigmalib.risk.tails.outcomes import Missing, numbers, whole
 
 Sequence = npt.ArrayLike | pd.Series
-BASEL_DAYS = 250
+BASEL_DAYS, BASEL_LEVEL = 250, 0.99
 COUNTED = 1_000_000  # observations up to which every count is summed
 MULTIPLIERS = {5: 3.40, 6: 3.50, 7: 3.65, 8: 3.75, 9: 3.85}  # yellow zone, by hits in 250 days at 99 %
 
@@ -150,6 +152,9 @@ def backtest(
 ) -> VarBacktest:
     """The tests of Kupiec, Christoffersen and Basel for a VaR series at ``level``; arguments as for ``hits``.
 
+    Basel's zones are for VaR at 99 %: at another level ``basel.zone`` is None; with fewer than 250 sessions its
+    multiplier is NaN; ``basel.reason`` says why.
+
     >>> backtest([-3.0, 1.0, -1.0], 2.0, 0.95).kupiec.hits
     1
     """
@@ -159,10 +164,23 @@ def backtest(
         found,
         kupiec_test(found, level=level),
         christoffersen_test(found, level=level),
-        basel_traffic_light(found, level=level),
+        _basel(found, level),
         max(0.0, float(excess.max())) if len(excess) else math.nan,
         dropped,
     )
+
+
+def _basel(found: pd.Series, level: float) -> TrafficLight:
+    """The traffic light as far as the rules go: none at other levels, no multiplier for a short sample."""
+    light = basel_traffic_light(found, level=level)
+    if light.zone is None:
+        return light
+    if tail_share(level) != tail_share(BASEL_LEVEL):
+        return replace(light, zone=None, multiplier=math.nan, reason="the rules have zones for VaR 99 % only")
+    if light.observations < BASEL_DAYS:
+        reason = f"the rules have one for {BASEL_DAYS} sessions, these are {light.observations}"
+        return replace(light, multiplier=math.nan, reason=reason)
+    return light
 
 
 def _compared(

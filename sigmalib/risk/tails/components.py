@@ -20,7 +20,11 @@ LARGEST = 1e90  # beyond this a variance overflows, and no book is so large
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """A tail measure in parts; ``result["component"]`` is a Series by position, and they add up to ``total``.
+    """A tail measure in parts, which add up to ``total``: the sequence of its components, position by position.
+
+    Iterating, ``len``, ``sum``, ``np.sum`` and ``np.asarray`` see the components in the order of the positions.
+    ``result["component"]`` and the other columns of ``frame`` are Series by position, and ``result["CAD"]`` is the
+    component of that position.
 
     frame : (position) x exposure, marginal (change of the measure per unit of exposure), component, percent (fraction
     of the total; NaN when that is zero), stand_alone (the position's own measure). Losses are positive; a hedge has a
@@ -36,11 +40,15 @@ class Components:
     horizon: int = 1
     reason: str = ""
 
-    def __getitem__(self, column: str) -> pd.Series:
-        return self.frame[column]
+    def __getitem__(self, name: Any) -> Any:
+        if isinstance(name, list) or name in self.frame.columns:
+            return self.frame[name]
+        if name in self.frame.index:
+            return self.component.loc[name]
+        raise InputError(f"there is no column or position {name!r}; the columns are {', '.join(self.frame.columns)}")
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.component.tolist())
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -48,13 +56,9 @@ class Components:
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.array(self.component, dtype=dtype)
 
-    def keys(self) -> list[str]:
-        """The names of the columns."""
-        return [str(column) for column in self.frame]
-
-    def sum(self) -> float:
-        """The components added up: the total."""
-        return float(self.component.sum())
+    def sum(self, axis: int | None = None, dtype: npt.DTypeLike | None = None, out: None = None) -> float:
+        """The components added up: the total. The arguments are those that ``np.sum`` hands over."""
+        return float(np.asarray(self).sum(axis=axis, dtype=dtype, out=out))
 
     @property
     def marginal(self) -> pd.Series:
@@ -155,6 +159,20 @@ def labelled(values: Exposures, name: str) -> pd.Series:
     return pd.Series(found, index=index)
 
 
-def named(values: pd.Series) -> bool:
-    """Whether the numbers carry names, and not just their place."""
-    return not isinstance(values.index, pd.RangeIndex)
+def labels_of(values: Any) -> pd.Index | None:
+    """The labels that a Series, a frame (of its rows) or a mapping has; None of anything else."""
+    if isinstance(values, Mapping):
+        return pd.Series(values).index
+    return values.index if isinstance(values, pd.Series | pd.DataFrame) else None
+
+
+def matched(first: pd.Index | None, second: pd.Index | None) -> bool:
+    """Whether numbers go together by label, not by place: both have names, or the same labels in whatever order."""
+    if first is None or second is None:
+        return False
+    return (are_names(first) and are_names(second)) or set(first) == set(second)
+
+
+def are_names(labels: pd.Index | None) -> bool:
+    """Whether labels say more than a place."""
+    return labels is not None and not isinstance(labels, pd.RangeIndex)

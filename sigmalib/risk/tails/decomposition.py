@@ -13,18 +13,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from sigmalib.core.errors import InputError
+from sigmalib.core.levels import tail_share
 from sigmalib.risk.tails.components import (
     LARGEST,
     Components,
     Exposures,
     Incremental,
     Measure,
+    are_names,
     labelled,
-    named,
+    labels_of,
+    matched,
     parts_table,
 )
 from sigmalib.risk.tails.distributions import normal_density, normal_quantile
-from sigmalib.risk.tails.outcomes import Floats, numbers, tail_share, whole
+from sigmalib.risk.tails.outcomes import Floats, numbers, whole
 
 Matrix = npt.ArrayLike | pd.DataFrame
 
@@ -41,7 +44,8 @@ def component_var(
     """Normal VaR in parts that add up to it: ``["component"]``, ``["marginal"]``, ``["percent"]``, ``.total``.
 
     exposures : (n,) money, signed: a list, array, Series or mapping by name; a name may stand twice. covariance :
-    (n, n) of one-session returns, fractions; a labelled one is put in the order of labelled exposures. mean : expected
+    (n, n) of one-session returns, fractions; a labelled one is put in the order of exposures with names, or with the
+    same labels; else it is taken place by place. mean : expected
     one-session return of each, or one for all; zero unless given. horizon : sessions, covariance and mean times h.
     quantile : the deviations to use instead of the exact z of ``level``: 1.65 in many textbooks.
 
@@ -99,14 +103,17 @@ def incremental_var(
     """
     options: dict[str, Any] = {"level": level, "mean": mean, "horizon": horizon, "quantile": quantile}
     book, extra = labelled(exposures, "exposures"), labelled(trade, "trade")
-    if named(book) and named(extra):
+    if matched(labels_of(exposures), labels_of(trade)):
         held, extra = book.groupby(level=0, sort=False).sum(), extra.groupby(level=0, sort=False).sum()
         names = held.index.append(extra.index.difference(held.index, sort=False))
         book, extra = held.reindex(names, fill_value=0.0), extra.reindex(names, fill_value=0.0)
     elif len(book) != len(extra):
         raise InputError(f"`trade` must have one exposure for each of the {len(book)} in `exposures`, had {len(extra)}")
-    before = component_var(book, covariance, **options)
-    after = component_var(book.to_numpy() + extra, covariance, **options)
+    placed = labels_of(exposures) is None and labels_of(trade) is None
+    before, after = (
+        component_var(held.to_numpy() if placed else held, covariance, **options)
+        for held in (book, book.to_numpy() + extra)
+    )
     approximation = float(before.marginal.to_numpy() @ extra.to_numpy())
     return Incremental(before.total, after.total, approximation, "var", level)
 
@@ -120,9 +127,8 @@ def _euler(
     measure: Measure,
     level: float,
 ) -> Components:
-    held = labelled(exposures, "exposures")
-    matrix, held = _aligned(covariance, held)
-    drift = _drift(mean, held) * horizon
+    matrix, held, labels = _aligned(covariance, labelled(exposures, "exposures"), labels_of(exposures))
+    drift = _drift(mean, held, labels) * horizon
     w = held.to_numpy()
     shared = matrix @ w * horizon
     variance, scale = float(w @ shared), float(np.abs(w) @ np.sqrt(np.abs(np.diag(matrix)))) ** 2 * horizon
@@ -138,17 +144,17 @@ def _euler(
     return Components(frame, total, measure, "normal", level, horizon, reason)
 
 
-def _aligned(covariance: Matrix, held: pd.Series) -> tuple[Floats, pd.Series]:
-    """The covariance in the order of the exposures, and the exposures with its names where they have none."""
+def _aligned(covariance: Matrix, held: pd.Series, labels: pd.Index | None) -> tuple[Floats, pd.Series, pd.Index | None]:
+    """The covariance in the order of the exposures, the exposures with its names where they have none, and those."""
     if isinstance(covariance, pd.DataFrame) and not covariance.index.equals(covariance.columns):
         raise InputError("`covariance` must have the same names, each once, as rows and as columns")
-    if isinstance(covariance, pd.DataFrame) and named(held) and named(pd.Series(0, index=covariance.index)):
+    if isinstance(covariance, pd.DataFrame) and matched(labels, covariance.index):
         unknown = sorted(set(map(str, held.index)) - set(map(str, covariance.index)))
         if unknown or not covariance.index.is_unique:
             raise InputError(f"`covariance` must have each name once and had none for {', '.join(unknown) or 'some'}")
         covariance = covariance.loc[held.index, held.index]
-    elif isinstance(covariance, pd.DataFrame) and len(covariance) == len(held) and not named(held):
-        held = held.set_axis(covariance.index)
+    elif isinstance(covariance, pd.DataFrame) and len(covariance) == len(held) and not are_names(labels):
+        held, labels = held.set_axis(covariance.index), covariance.index
     matrix = np.atleast_2d(numbers(covariance, "covariance"))
     matrix = matrix.reshape(0, 0) if matrix.size == 0 else matrix
     if matrix.shape != (len(held), len(held)):
@@ -161,14 +167,15 @@ def _aligned(covariance: Matrix, held: pd.Series) -> tuple[Floats, pd.Series]:
         raise InputError("`covariance` must be symmetric; was the correlation times one volatility only?")
     if (np.diag(matrix) < 0).any():
         raise InputError("`covariance` has a negative variance on its diagonal")
-    return matrix, held
+    return matrix, held, labels
 
 
-def _drift(mean: Exposures | None, held: pd.Series) -> Floats:
+def _drift(mean: Exposures | None, held: pd.Series, labels: pd.Index | None) -> Floats:
     if mean is None:
         return np.zeros(len(held))
     known = labelled(mean, "mean")
-    if named(known) and named(held) and set(held.index) <= set(known.index) and known.index.is_unique:
+    together = matched(labels_of(mean), labels) and known.index.is_unique
+    if together and set(held.index) <= set(known.index):
         return known.loc[held.index].to_numpy()
     if len(known) not in (1, len(held)):
         raise InputError(f"`mean` must be one number or {len(held)}, had {len(known)}")

@@ -135,24 +135,54 @@ def fitted_degrees_of_freedom(outcomes: Floats, *, ddof: int = 1) -> float:
     2.39
     """
     from scipy.optimize import minimize_scalar
-    from scipy.special import gammaln
 
-    sample = moments(outcomes, ddof=ddof)
+    ordered = np.sort(outcomes)  # sums of the same numbers in one order, whatever theirs was
+    sample = moments(ordered, ddof=ddof)
     if outcomes.size < 3:
         return math.nan
     if sample.deviation == 0:
         return math.inf
-    squares = ((outcomes - sample.mean) / sample.deviation) ** 2
+    squares = ((ordered - sample.mean) / sample.deviation) ** 2
+    low, high = 1 / FITTED[1], 1 / FITTED[0]
 
     def cost(inverse: float) -> float:
-        v = 1 / inverse
-        constant = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * math.log(v - 2)
-        return float((v + 1) / 2 * np.log1p(squares / (v - 2)).mean() - constant)
+        return _student_t_cost(squares, inverse)
 
-    low, high = 1 / FITTED[1], 1 / FITTED[0]
     best = float(minimize_scalar(cost, bounds=(low, high), method="bounded", options={"xatol": 1e-9}).x)
-    inverse = min((best, low, high), key=cost)
+    inverse = min((_exact_minimum(squares, best, low, high), low, high), key=cost)
     return math.inf if inverse <= low * 1.001 else 1 / inverse
+
+
+def _student_t_cost(squares: Floats, inverse: float) -> float:
+    """Minus the mean log likelihood of a Student t of unit deviation with 1 / ``inverse`` degrees of freedom."""
+    from scipy.special import gammaln
+
+    v = 1 / inverse
+    constant = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * math.log(v - 2)
+    return float((v + 1) / 2 * np.log1p(squares / (v - 2)).mean() - constant)
+
+
+def _student_t_slope(squares: Floats, inverse: float) -> float:
+    """What ``_student_t_cost`` rises by with the degrees of freedom, times -1: it rises with ``inverse``."""
+    from scipy.special import digamma
+
+    v = 1 / inverse
+    apart = v - 2
+    constant = 0.5 * (digamma((v + 1) / 2) - digamma(v / 2) - 1 / apart)
+    moved = 0.5 * np.log1p(squares / apart).mean() - (v + 1) / 2 * (squares / (apart + squares)).mean() / apart
+    return float(constant - moved)
+
+
+def _exact_minimum(squares: Floats, near: float, low: float, high: float) -> float:
+    """The root of the slope beside a minimum that is ``near``: there a cost is flat and says its place to half the
+    digits only. ``near`` itself where the slope does not change sign within the bounds."""
+    from scipy.optimize import brentq
+
+    for width in (1e-6, 1e-4, 1e-2, 0.3):
+        first, last = max(low, near * (1 - width)), min(high, near * (1 + width))
+        if _student_t_slope(squares, first) < 0 < _student_t_slope(squares, last):
+            return float(brentq(lambda inverse: _student_t_slope(squares, inverse), first, last, xtol=1e-300))
+    return near
 
 
 def cornish_fisher_tail(sample: Moments, tail: float) -> tuple[Floats, Floats]:

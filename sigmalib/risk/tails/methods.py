@@ -61,9 +61,9 @@ def measured(sample: Floats, tail: float, asked: Asked) -> tuple[float, float]:
 
 
 def evaluated(prepared: Floats, tail: float, asked: Asked) -> tuple[Floats, Floats]:
-    """VaR and ES of samples (..., n) as ``_prepared`` gives them."""
+    """VaR and ES of samples (..., n) as ``prepared_for`` gives them."""
     if asked.method in PARAMETRIC:
-        return _frommoments_for(moments_for(prepared, asked), tail, asked)
+        return from_moments(moments_for(prepared, asked), tail, asked)
     sums = overlapping(prepared, asked.horizon)
     if asked.method == "linear":
         return outcomes.interpolated_tail(sums, tail)
@@ -72,7 +72,7 @@ def evaluated(prepared: Floats, tail: float, asked: Asked) -> tuple[Floats, Floa
     return outcomes.empirical_tail(sums, tail)
 
 
-def _frommoments_for(fitted: distributions.Moments, tail: float, asked: Asked) -> tuple[Floats, Floats]:
+def from_moments(fitted: distributions.Moments, tail: float, asked: Asked) -> tuple[Floats, Floats]:
     if asked.method == "cornish_fisher":
         return distributions.cornish_fisher_tail(fitted, tail)
     if asked.method == "monte_carlo":

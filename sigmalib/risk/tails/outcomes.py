@@ -12,28 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from sigmalib.core.errors import InputError
+from sigmalib.core.levels import boundary
 
 Floats = npt.NDArray[np.float64]
 Missing = Literal["raise", "drop"]
-TOLERANCE = 1e-9  # n x (1 - level) is off by float noise: 100 x (1 - 0.95) is 5.000000000000004
-
-
-def tail_share(level: float) -> float:
-    """The tail ``1 - level`` of a confidence level in (0.5, 1), without the noise of the subtraction.
-
-    Raises InputError for anything else, percentages too.
-
-    >>> tail_share(0.99)
-    0.01
-    """
-    try:
-        known = float(level)
-    except (TypeError, ValueError):
-        raise InputError(f"`level` must be one number in (0.5, 1), was {level!r}; pass 0.95, say") from None
-    if not 0.5 < known < 1:
-        hint = f"; pass {known / 100:g}" if 50 < known < 100 else ""
-        raise InputError(f"`level` must lie in (0.5, 1), was {known:g}{hint}")
-    return round(1.0 - known, 15) or 1.0 - known
 
 
 def outcomes_of(pnl: npt.ArrayLike | pd.Series | pd.DataFrame, *, missing: Missing = "raise") -> Floats:
@@ -101,15 +83,6 @@ def whole(value: object, name: str, *, least: int = 0) -> int:
     if number.ndim or isinstance(value, bool) or not float(number).is_integer() or number < least:
         raise InputError(f"`{name}` must be a whole number, {least} or more, was {value!r}")
     return int(number)
-
-
-def boundary(count: int, tail: float) -> int:
-    """k, the rank of the outcome on the edge of the tail, counted from the worst: ceil(n x tail), at least one.
-
-    >>> boundary(24, 0.05)
-    2
-    """
-    return max(1, int(np.ceil(count * tail - TOLERANCE)))
 
 
 def empirical_tail(outcomes: Floats, tail: float) -> tuple[Floats, Floats]:

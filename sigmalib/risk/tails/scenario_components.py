@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.risk.tails.components import Components, Exposures, Incremental, Measure, labelled, named, parts_table
-from sigmalib.risk.tails.outcomes import Floats, boundary, empirical_tail, numbers, outcomes_of, tail_share
+from sigmalib.core.levels import boundary, tail_share
+from sigmalib.risk.tails.components import Components, Exposures, Incremental, Measure, labelled, labels_of, parts_table
+from sigmalib.risk.tails.outcomes import Floats, empirical_tail, numbers, outcomes_of
 
 
 def scenario_component_es(
@@ -113,7 +114,7 @@ def _from_scenarios(
     known = pd.Series(math.nan, index=table.columns) if exposures is None else labelled(exposures, "exposures")
     if len(known) != table.shape[1]:
         raise InputError(f"`exposures` must have one for each of the {table.shape[1]} positions, had {len(known)}")
-    if named(known) and exposures is not None and known.index.is_unique and set(known.index) == set(table.columns):
+    if labels_of(exposures) is not None and known.index.is_unique and set(known.index) == set(table.columns):
         known = known.reindex(table.columns)
     held = pd.Series(known.to_numpy(), index=table.columns)
     var, es = empirical_tail(np.ascontiguousarray(table.to_numpy().T), tail_share(level))

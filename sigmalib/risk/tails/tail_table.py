@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from sigmalib.core.errors import InputError
-from sigmalib.risk.tails import distributions, outcomes, sampling
+from sigmalib.core.levels import TOLERANCE, checked, tail_share
+from sigmalib.risk.tails import distributions, sampling
 from sigmalib.risk.tails.methods import (
     METHODS,
     PARAMETRIC,
@@ -25,7 +26,7 @@ from sigmalib.risk.tails.methods import (
     prepared_for,
     unit_of,
 )
-from sigmalib.risk.tails.outcomes import Floats, Missing, outcomes_of, tail_share, whole
+from sigmalib.risk.tails.outcomes import Floats, Missing, outcomes_of, whole
 
 COLUMNS = [
     *("var", "es", "var_low", "var_high", "es_low", "es_high", "standard_error", "error", "note"),
@@ -78,7 +79,7 @@ def tail_measures(
     for asked in (asked_for(method, *common) for method in _listed(methods)):
         for level in _listed(levels):
             spread = _Bootstrap(replicates, interval, block, seed)
-            rows[asked.method, float(level)] = _row(sample, tail_share(level), asked, spread) | conventions
+            rows[asked.method, checked(level)] = _row(sample, tail_share(level), asked, spread) | conventions
     index = pd.MultiIndex.from_tuples(list(rows), names=["method", "level"])
     return pd.DataFrame(list(rows.values()), index=index, columns=COLUMNS)
 
@@ -178,7 +179,9 @@ def _note(sample: Floats, tail: float, asked: Asked) -> str:
     told = []
     size = max(0, len(sample) - asked.horizon + 1)
     if asked.method in ("student_t", "monte_carlo") and asked.degrees_of_freedom is not None:
-        told.append(f"Student t with {asked.degrees_of_freedom:.4g} degrees of freedom")
+        fat = asked.degrees_of_freedom < math.inf
+        freedom = f"with {asked.degrees_of_freedom:.4g} degrees of freedom"
+        told.append(f"Student t {freedom if fat else 'as the normal: no fat tail found'}")
     if asked.method == "cornish_fisher" and len(sample):
         told.append(distributions.cornish_fisher_note(moments_for(sample, asked), tail))
     if asked.decay is not None:
@@ -191,7 +194,7 @@ def _note(sample: Floats, tail: float, asked: Asked) -> str:
             if asked.method in PARAMETRIC
             else f"{size} overlapping sums of {asked.horizon} sessions"
         )
-    if asked.method not in PARAMETRIC and 0 < size * tail < 1 - outcomes.TOLERANCE:
+    if asked.method not in PARAMETRIC and 0 < size * tail < 1 - TOLERANCE:
         told.append("fewer than one tail observation")
     return "; ".join(filter(None, told)) if len(sample) else "no outcomes"
 

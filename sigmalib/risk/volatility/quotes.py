@@ -11,6 +11,7 @@ from sigmalib.core.errors import InputError
 from sigmalib.core.instruments import OptionContract, parse_option
 from sigmalib.core.times import DateLike, expiry_instant, last_session, session_close, to_date, years_between
 
+CONTRACTS = ("contractSymbol", "symbol", "contract", "ticker")  # columns that vendors tell the contract in
 NUMBERS = ("bid", "ask", "last", "volume", "open_interest")
 """What is read of a quote; a column that is not there is NaN."""
 
@@ -86,6 +87,9 @@ def _newest(quotes: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
     absent = [name for name in ("bid", "ask") if name not in quotes.columns]
     if absent:
         raise InputError(f"`quotes` needs the column(s) {', '.join(absent)}; see core.frames.QUOTES")
+    if quotes.index.nlevels == 1 and len(quotes) and pd.api.types.is_numeric_dtype(quotes.index.dtype):
+        column = next((name for name in CONTRACTS if name in quotes.columns), CONTRACTS[0])
+        raise InputError(f"`quotes` is indexed by numbers; index it by contract first: quotes.set_index({column!r})")
     if quotes.index.has_duplicates:
         raise InputError(f"`quotes` has {quotes.index[quotes.index.duplicated()][0]} twice; keep one")
     if quotes.index.nlevels == 1:
