@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 Values = Any  # what the caller gave: a number, an array or a Series; the answer likewise
 
 CHUNK = 2**19  # options below which a second thread waits for memory more than it works
-KEPT = (
-    2 * CHUNK
-)  # options below which a copy of the terms costs less than a tenth of their greeks (beyond: four tenths)
+KEPT = 16_384  # options below which the terms of the cross greeks are copied: dearer and twice the memory above
 FIRST_GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 REASONS = (
     "found",
