@@ -201,7 +201,7 @@ class RiskViewer(PortfolioViewer):
         """P&L in every scenario as bars and as a table, and over a grid of moves."""
         report = self.opened.report
         if report.net.empty:
-            return nothing("No stress: nothing is held that moves of the market could change.")
+            return nothing(risksentences.NOTHING_MOVES)
         grid, left = self._grid(self.opened), len(report.simulation.beyond)
         return pn.Column(
             plot(riskcharts.stress_chart(report)),

@@ -228,7 +228,7 @@ def tests_table(tests: Mapping[float, VarBacktest]) -> Html:
             "kupiec": test.kupiec.p_value,
             "independence": test.christoffersen.p_ind,
             "both": test.christoffersen.p_value,
-            "zone": test.basel.zone or "",
+            "zone": test.basel.zone or UNKNOWN,
         }
         for level, test in tests.items()
     ]
