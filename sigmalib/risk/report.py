@@ -37,6 +37,7 @@ MARKED = ("volatility", "volatility_source", "style")
 GROUPED: tuple[groups.Key, ...] = ("kind", "tag", "strategy", "sector")
 GREEKS_BY: tuple[groups.Key, ...] = ("underlying", "tag", "strategy")
 BETA_WINDOW = 252
+COMPONENTS = ("symbol", "exposure", "marginal", "component", "percent", "stand_alone", "var_component")
 Past = Callable[[Sequence[Scenario]], MarketView]
 
 
@@ -122,8 +123,18 @@ class RiskReport:
 
     @cached_property
     def components(self) -> pd.DataFrame:
-        """What each holding adds to VaR and ES at 95 %: marginal, component, percent and stand-alone of the ES."""
-        return tail.scenario_component_es(self.simulation.by_position, level=LEVELS[0]).frame
+        """What each holding adds to VaR and ES at 95 % (holding x symbol, exposure, marginal, component, percent,
+        stand_alone, var_component).
+
+        exposure : delta-adjusted. marginal, component, percent, stand_alone : of the ES; marginal is per unit of the
+        exposure, NaN without any. component and var_component each add up to the book's measure.
+        """
+        pnl = self.simulation.by_position
+        held = self.holdings.loc[pnl.columns]
+        exposure = held["delta_adjusted_exposure"]
+        parts = tail.scenario_component_es(pnl, LEVELS[0], exposures=exposure.fillna(0.0)).frame
+        of_var = tail.scenario_component_var(pnl, LEVELS[0])["component"]
+        return parts.assign(exposure=exposure, var_component=of_var).join(held["symbol"])[[*COMPONENTS]]
 
     @cached_property
     def stress(self) -> StressTable:

@@ -39,6 +39,7 @@ COLOURS = (theme.NAVY, theme.AMBER, theme.TEAL, theme.VIOLET, theme.RED, theme.S
 STROKES = dict(zip(METHOD_TITLES, product(("solid", "dashed"), COLOURS), strict=False))  # dash and colour by method
 TALL = 430  # of a picture with a legend
 WHISKERS = (("#ffffff", 5.0), ("#16202c", 1.5))  # a dark line, and below it a white one for pages and bars as dark
+LYING = {"color": "colour", "line_color": None, "bar_width": 0.6, "invert_axes": True}  # bars from left to right
 WIDE = 1.96  # standard errors to each side of an exposure: 95 % of a normal
 
 
@@ -60,10 +61,7 @@ def factor_chart(data: RiskReport) -> hv.Overlay | hv.Div:
     )
     of_base = (f"of {data.valuation.base_name}", "@of_base{0.0%}")
     bars = hv.Bars(shown, "factor", ["of_base", "exposure", "colour"]).opts(
-        color="colour",
-        line_color=None,
-        bar_width=0.6,
-        invert_axes=True,
+        **LYING,
         hover_tooltips=[("Factor", "@factor"), ("Exposure", "@exposure{0,0}"), of_base],
     )
     errors = [
@@ -89,20 +87,8 @@ def variance_chart(data: RiskReport) -> hv.Bars | hv.Div:
     shares = pd.concat([split.by_factor["share"], pd.Series({"the names alone": split.idiosyncratic_share})]).dropna()
     if shares.empty:
         return nothing("No split of the variance: a name has no betas, or no factor has a fund.")
-    frame = shares.rename("share").rename_axis("part").iloc[::-1].reset_index()
-    frame = frame.assign(part=frame["part"].map(titled), colour=np.where(frame["share"] > 0, theme.ADDS, theme.HEDGES))
-    return hv.Bars(frame, "part", ["share", "colour"]).opts(
-        title="Where the variance comes from",
-        color="colour",
-        line_color=None,
-        bar_width=0.6,
-        invert_axes=True,
-        xlabel="",
-        ylabel="",
-        xformatter=theme.PERCENT,
-        height=110 + ROW * len(frame),
-        hover_tooltips=[("Part", "@part"), ("Share", "@share{0.0%}")],
-    )
+    colours = np.where(shares > 0, theme.ADDS, theme.HEDGES)
+    return _parts(shares, colours, "Where the variance comes from", ("Share", "0.0%"))
 
 
 def stress_chart(data: RiskReport) -> hv.Bars | hv.Div:
@@ -170,10 +156,7 @@ def greeks_chart(data: RiskReport, greek: str = "vega_point", key: Any = "underl
     )
     return hv.Bars(frame, "group", ["amount", "colour"]).opts(
         title=f"{GREEK_TITLES[greek]}\nby {key}{largest(len(frame), len(known))}",
-        color="colour",
-        line_color=None,
-        bar_width=0.6,
-        invert_axes=True,
+        **LYING,
         xlabel="",
         ylabel=data.base_currency,
         xformatter=theme.MONEY,
@@ -251,19 +234,23 @@ def attribution_chart(data: pd.DataFrame) -> hv.Bars | hv.Div:
     sums = data.sum(min_count=1).dropna()
     if sums.empty:
         return nothing("No attribution: there are no two snapshots in a row.")
-    frame = sums.iloc[::-1].rename("pnl").rename_axis("part").reset_index()
-    frame = frame.assign(part=frame["part"].map(titled), colour=np.where(frame["pnl"] >= 0, theme.UP, theme.DOWN))
-    return hv.Bars(frame, "part", ["pnl", "colour"]).opts(
-        title=f"P&L by factor, {len(data)} sessions",
-        color="colour",
-        line_color=None,
-        bar_width=0.6,
-        invert_axes=True,
+    colours = np.where(sums >= 0, theme.UP, theme.DOWN)
+    return _parts(sums, colours, f"P&L by factor, {len(data)} sessions", ("P&L", theme.MONEY))
+
+
+def _parts(sums: pd.Series, colours: Any, title: str, shown: tuple[str, str]) -> hv.Bars:
+    """One bar a part, the first on top. shown : what the amounts are, and their format."""
+    named = pd.DataFrame({"part": [titled(str(name)) for name in sums.index], "amount": sums.to_numpy()})
+    frame = named.assign(colour=colours).iloc[::-1]
+    what, written = shown
+    return hv.Bars(frame, "part", ["amount", "colour"]).opts(
+        **LYING,
+        title=title,
         xlabel="",
         ylabel="",
-        xformatter=theme.MONEY,
+        xformatter=written,
         height=110 + ROW * len(frame),
-        hover_tooltips=[("Part", "@part"), ("P&L", "@pnl{0,0}")],
+        hover_tooltips=[("Part", "@part"), (what, f"@amount{{{written}}}")],
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sigmalib.portfolio import groups
 from sigmalib.risk.bets import SHORT_INTEREST
+from sigmalib.risk.greeks import GREEKS
 from sigmalib.risk.report import RiskReport
 from sigmalib.risk.stress import ReverseStress
 from sigmalib.risk.tails.backtest_results import VarBacktest
@@ -203,7 +204,7 @@ def components_table(data: RiskReport) -> Html:
     The others are one row below them, and the sum of all is the last.
     """
     parts = data.components
-    rows = data.holdings.loc[parts.index, ["symbol", "strategy", "market_value"]].join(parts)
+    rows = data.holdings.loc[parts.index, ["strategy", "market_value"]].join(parts)
     rows = rows[rows["component"].fillna(0.0) != 0].sort_values("component", key=abs, ascending=False)
     top = rows.head(LARGEST).sort_values("component", ascending=False)
     spec = (
@@ -285,7 +286,7 @@ def reverse_table(found: ReverseStress, data: RiskReport) -> Html:
 def greeks_table(data: RiskReport, key: By = "underlying") -> Html:
     """The greeks in money by underlying, strategy, tag or ``expiry``, and of the whole book."""
     rows = by_expiry(data) if key == "expiry" else data.greeks_by(key)
-    rows = rows[rows.drop(columns="unknown", errors="ignore").fillna(0.0).ne(0.0).any(axis=1) | rows.isna().any(axis=1)]
+    rows = rows[rows[GREEKS].ne(0.0).any(axis=1)]
     whole = (by_expiry(data).sum(min_count=1) if key == "expiry" else data.book_greeks).rename("Total")
     if "unknown" in rows:
         rows = rows.assign(unknown=rows["unknown"].where(rows["unknown"] > 0).astype(float)).dropna(axis=1, how="all")

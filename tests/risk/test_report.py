@@ -206,3 +206,13 @@ def test_every_headline_number_is_explained():
         "fingerprint",
     }
     assert set(numbers) - plain - {"groups"} <= set(numbers["conventions"])
+
+
+def test_components_name_their_position_and_add_up_to_both_measures():
+    report = assess(book(*STOCKS, *OPTIONS), market())
+    parts = report.components
+    assert parts["symbol"].tolist() == report.holdings["symbol"].tolist()
+    assert parts["component"].sum() == pytest.approx(report.tails.loc[0.95, "es"], rel=1e-10)
+    assert parts["var_component"].sum() == pytest.approx(report.tails.loc[0.95, "var"], rel=1e-10)
+    exposed = parts[parts["exposure"] != 0]
+    assert (exposed["marginal"] * exposed["exposure"]).tolist() == pytest.approx(exposed["component"].tolist())

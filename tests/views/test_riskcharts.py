@@ -68,7 +68,7 @@ def test_the_errors_of_factors_stand_before_the_bars_with_a_cap_at_either_end():
 
 
 def test_shares_of_the_variance_add_up():
-    shares = riskcharts.variance_chart(report_of()).dimension_values("share")
+    shares = riskcharts.variance_chart(report_of()).dimension_values("amount")
     assert shares.sum() == pytest.approx(1.0)
 
 
@@ -170,4 +170,4 @@ def test_without_sessions_there_is_no_backtest_and_no_attribution():
 def test_attribution_adds_up_to_the_profit():
     past = past_of()
     bars = riskcharts.attribution_chart(past.attribution)
-    assert bars.dimension_values("pnl").sum() == pytest.approx(past.track["pnl_day"].sum())
+    assert bars.dimension_values("amount").sum() == pytest.approx(past.track["pnl_day"].sum())

@@ -19,15 +19,12 @@ import numpy.typing as npt
 from sigmalib.core.errors import InputError
 from sigmalib.risk.pricing.bracket import implied_in
 from sigmalib.risk.pricing.exercise import Accuracy
-from sigmalib.risk.pricing.inputs import Right, Terms, terms
+from sigmalib.risk.pricing.inputs import QUOTES, TERMS, Right, Terms, terms
 from sigmalib.risk.pricing.mapping import CROSS_GREEKS, Greeks
 from sigmalib.risk.pricing.solutions import NAMES, answers_of, crossed, differences, on_grid, rows_of
 
 Floats = npt.NDArray[np.float64]
 Values = Any  # what the caller gave: a number, an array or a Series; the answer likewise
-
-_TERMS = ("spot", "strike", "expiry_years", "rate", "dividend_yield", "volatility")
-_QUOTES = ("price", "spot", "strike", "expiry_years", "rate", "dividend_yield")
 
 
 def american_price(
@@ -52,7 +49,7 @@ def american_price(
     >>> round(float(american_price(50, 50, 5 / 12, 0.10, 0.40, right="put")), 3)
     4.284
     """
-    found = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    found = terms(TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
     return found.like(answers_of(found, accuracy)[0])
 
 
@@ -81,7 +78,7 @@ def american_greeks(
     >>> [round(float(greeks[name]), 3) for name in ("price", "delta", "gamma", "vega", "theta", "rho")]
     [4.284, -0.414, 0.033, 12.338, -4.172, -7.293]
     """
-    found = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    found = terms(TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
     known = dict(zip(NAMES, map(found.like, answers_of(found, accuracy)), strict=True))
     return Greeks(known, partial(_crossed, _kept(found)))
 
@@ -105,7 +102,7 @@ def american_row(
     >>> american_row([45.0, 50.0], 50, 5 / 12, 0.10, 0.40, right="put").round(2).tolist()
     [[6.81, 4.28]]
     """
-    given = terms(_TERMS[1:], (strike, expiry_years, rate, dividend_yield, volatility), right)
+    given = terms(TERMS[1:], (strike, expiry_years, rate, dividend_yield, volatility), right)
     rows = np.atleast_2d(np.asarray(spots, dtype=np.float64))
     count = given.sign.size if rows.shape[0] == 1 else rows.shape[0]
     if rows.ndim != 2 or given.sign.size not in {1, count}:
@@ -139,7 +136,7 @@ def american_dividend_price(
     >>> round(float(american_dividend_price(100, 100, 1, 0.05, 0.2, dividends=[(0.5, 3.0)], right="call")), 2)
     8.81
     """
-    found = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    found = terms(TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
     return found.like(_on_grids(found, dividends, greeks=False)[0])
 
 
@@ -162,7 +159,7 @@ def american_dividend_greeks(
     >>> round(float(found["delta"]), 2)
     0.58
     """
-    found = terms(_TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
+    found = terms(TERMS, (spot, strike, expiry_years, rate, dividend_yield, volatility), right)
     return dict(zip(NAMES, map(found.like, _on_grids(found, dividends, greeks=True)), strict=True))
 
 
@@ -185,7 +182,7 @@ def american_implied_volatility(
     >>> round(float(american_implied_volatility(4.2841, 50, 50, 5 / 12, 0.10, right="put")), 4)
     0.4
     """
-    found = terms(_QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
+    found = terms(QUOTES, (price, spot, strike, expiry_years, rate, dividend_yield), right)
     return found.like(implied_in(found, accuracy))
 
 
